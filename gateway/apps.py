@@ -1,0 +1,14 @@
+"""Mail in, mail out."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class GatewayConfig(AppConfig):
+    name = "gateway"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        import_module("gateway.receivers")

@@ -1,0 +1,110 @@
+"""Who may submit, how each domain is reached, and which certificates are trusted there."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from gateway.rules.networks import parse_networks
+from gateway.rules.tls import Level, OnTLSFailure
+
+
+def validate_networks(text: str) -> None:
+    """Refuse what is not a list of CIDR networks."""
+    try:
+        parse_networks(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
+class TrustedCertificate(models.Model):
+    """An imported certificate: a CA, or one server's own. It replaces the public CAs where attached."""
+
+    name = models.CharField(max_length=100, unique=True)
+    pem = models.TextField(help_text="one or more PEM certificates")
+    note = models.TextField(blank=True)
+    imported_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Relay(models.Model):
+    """A client that may submit: a mail server of the organisation, known by its network."""
+
+    name = models.CharField(max_length=100, unique=True)
+    networks = models.TextField(
+        validators=[validate_networks], help_text="CIDR networks, separated by spaces, commas or new lines"
+    )
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HomeDomain(models.Model):
+    """A sender domain that a relay owns, and the next hop by which mail goes home to it."""
+
+    relay = models.ForeignKey(Relay, on_delete=models.CASCADE, related_name="domains")
+    domain = models.CharField(max_length=253, unique=True)
+    next_hop = models.CharField(max_length=261, help_text="host or host:port; no MX look-up, TLS enforced to this name")
+    level = models.CharField(
+        max_length=12, choices=[(Level.VERIFY, "verify"), (Level.SECURE, "secure")], default=Level.VERIFY
+    )
+    trusted = models.ManyToManyField(TrustedCertificate, blank=True, related_name="+")
+
+    class Meta:
+        ordering = ("domain",)
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class DomainPolicy(models.Model):
+    """How one recipient, domain, `.parent` or everyone (`*`) is to be reached."""
+
+    pattern = models.CharField(
+        max_length=320, unique=True, help_text="user@example.org, example.org, .example.org, or * for everyone"
+    )
+    level = models.CharField(
+        max_length=12,
+        choices=[(Level.VERIFY, "verify"), (Level.SECURE, "secure"), (Level.PORTAL_ONLY, "portal-only")],
+        default=Level.VERIFY,
+    )
+    match = models.TextField(
+        blank=True, help_text="for secure: names allowed in the certificate, e.g. mail.example.org .example.org"
+    )
+    on_tls_failure = models.CharField(max_length=8, choices=OnTLSFailure.choices(), default=OnTLSFailure.PORTAL)
+    tls_grace = models.DurationField(
+        null=True, blank=True, help_text="how long a sticky domain is retried; default 1 h"
+    )
+    max_queue = models.DurationField(null=True, blank=True, help_text="how long to retry; default 5 days")
+    hold_oversize = models.BooleanField(default=True)
+    trusted = models.ManyToManyField(TrustedCertificate, blank=True, related_name="policies")
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("pattern",)
+        verbose_name_plural = "domain policies"
+
+    def __str__(self) -> str:
+        return f"{self.pattern}: {self.level}"
+
+
+class DomainHistory(models.Model):
+    """What a domain has shown so far: a success within 90 days makes it sticky."""
+
+    domain = models.CharField(primary_key=True, max_length=255)
+    last_tls_success_at = models.DateTimeField(null=True, blank=True)
+    last_tls_failure_at = models.DateTimeField(null=True, blank=True)
+    last_sentence = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "domain histories"
+
+    def __str__(self) -> str:
+        return self.domain

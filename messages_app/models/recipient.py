@@ -1,0 +1,67 @@
+"""One RCPT TO of one message: it owns the state, the lease and the expiry."""
+
+from django.conf import settings
+from django.db import models
+
+from messages_app.ids import uuid7
+from messages_app.models.message import Message
+from messages_app.rules.states import State
+
+
+class Recipient(models.Model):
+    """A recipient of one message, from `queued` to `shredded`.
+
+    `destination` is the recipient's domain (A-label, lower case): what one drain
+    works on. A lease (`lease_token`, `lease_until`) says that a worker has the row;
+    the state becomes `sending` only when its own transaction is about to start, so
+    that a lease lost in `sending` is ambiguous and one lost earlier is not.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="recipients")
+    address = models.CharField(max_length=320, help_text="as given in RCPT TO")
+    # The address folded for comparison (`messages_app.rules.mailbox.fold`).
+    mailbox = models.CharField(max_length=320, db_index=True)
+    destination = models.CharField(max_length=255)
+    state = models.CharField(max_length=10, choices=State.choices(), default=State.QUEUED)
+    # Why it is in this state: a result type or reason code, and one plain sentence.
+    reason = models.CharField(max_length=64, blank=True)
+    reason_text = models.TextField(blank=True)
+
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    first_tls_failure_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField()
+    delayed_notified_at = models.DateTimeField(null=True, blank=True)
+
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    held_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    shredded_at = models.DateTimeField(null=True, blank=True)
+    # The account that claimed the held copy: bound to the account, not the address.
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed"
+    )
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["destination", "next_attempt_at"],
+                name="recipient_due",
+                condition=models.Q(state__in=["queued", "deferred"]),
+            ),
+            models.Index(
+                fields=["lease_until"], name="recipient_sending", condition=models.Q(state__in=["sending", "releasing"])
+            ),
+            models.Index(
+                fields=["expires_at"], name="recipient_expiry", condition=models.Q(state__in=["held", "read"])
+            ),
+            models.Index(fields=["claimed_by", "-held_at"], name="recipient_inbox"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.id)

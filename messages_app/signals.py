@@ -1,0 +1,20 @@
+"""News for the packages above. Receivers run inside the sender's transaction.
+
+Send with `send`, not `send_robust`: a receiver that fails must roll back what it
+was told of. Receivers write rows there, and enqueue tasks on commit.
+"""
+
+from django.dispatch import Signal
+
+# message: Message, recipients: list[Recipient]; committed by intake, the portal or a report.
+accepted = Signal()
+# recipient: Recipient, sender_name: str (display name of the From header, "" where unknown).
+held = Signal()
+# user: User, recipients: list[Recipient]; an account claimed held mail.
+claimed = Signal()
+# recipient: Recipient, user: User; read for the first time.
+read = Signal()
+# recipient: Recipient; its time is over. was_read: bool.
+expired = Signal()
+# message: Message, recipients: list[Recipient]; failed for good, the sender is to be told.
+bounced = Signal()

@@ -1,0 +1,3 @@
+"""placeholder"""
+
+from django.core.files.uploadhandler import TemporaryFileUploadHandler as SealedUploadHandler

@@ -1,0 +1,14 @@
+"""Notices: the mail that tells people that mail is waiting."""
+
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    name = "notifications"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        import_module("notifications.receivers")

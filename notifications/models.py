@@ -1,0 +1,57 @@
+"""Notices that are due or were sent, and the invitations that they point to."""
+
+from django.conf import settings
+from django.db import models
+
+from messages_app.ids import uuid7
+from messages_app.models import Recipient
+
+
+class Notice(models.Model):
+    """One notice to one person. It can carry who, when and until, and never content."""
+
+    class Kind(models.TextChoices):
+        FIRST = "first", "a message is waiting (to the recipient)"
+        HELD_REPORT = "held_report", "your message was held (to the sender)"
+        CODE = "code", "a code to prove an address"
+        REGISTERED = "registered", "someone registered (to sender and recipient)"
+
+    class State(models.TextChoices):
+        DUE = "due", "due"
+        SENT = "sent", "sent"
+        FAILED = "failed", "given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind)
+    to_address = models.CharField(max_length=320)
+    recipient = models.ForeignKey(Recipient, null=True, blank=True, on_delete=models.CASCADE, related_name="notices")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
+    # What the wording needs, in clear: addresses, the sender's display name, times, one sentence of evidence.
+    parameters = models.JSONField(default=dict, blank=True)
+    language = models.CharField(max_length=10, default="en")
+    state = models.CharField(max_length=8, choices=State, default=State.DUE)
+    created_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=["next_attempt_at"], name="notice_due", condition=models.Q(state="due")),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Invitation(models.Model):
+    """The pointer in a notice: its 256-bit id is stored hashed, and opens nothing by itself."""
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    recipient = models.ForeignKey(Recipient, on_delete=models.CASCADE, related_name="invitations")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"invitation for {self.recipient_id}"

@@ -1,0 +1,1 @@
+"""Errors that stop a role from starting on an unsafe configuration."""

@@ -1,0 +1,49 @@
+"""Read settings from the environment: typed, with `NAME_FILE` for secrets.
+
+`NAME_FILE=/run/secrets/name` stands for `NAME=<contents of that file>`, as in
+docker and systemd credentials. Booleans accept True, False or nothing; any
+other word is an error, because "no" read as true has disabled safety before.
+"""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+
+Network = IPv4Network | IPv6Network
+
+
+def boolean(name: str, *, default: bool = False) -> bool:
+    """Return the boolean called `name`; only True, False and empty are understood."""
+    text = env.str(name, default="")
+    if text not in {"True", "False", ""}:
+        message = f"{name} must be True, False or empty, not {text!r}"
+        raise ImproperlyConfigured(message)
+    return default if text == "" else text == "True"
+
+
+def networks(name: str) -> list[Network]:
+    """Return the comma-separated CIDR networks called `name`; none where it is empty."""
+    return [ip_network(part) for part in env.list(name, default=[])]
+
+
+def path(name: str, default: Path | None) -> Path | None:
+    """Return the path called `name`, `default` where it is not set, None where it is set empty."""
+    text = env.str(name, default=None)
+    if text is None:
+        return default
+    return BASE_DIR / text if text else None
+
+
+def seconds(name: str, default: int) -> int:
+    """Return the positive whole number of seconds called `name`."""
+    value = env.int(name, default=default)
+    if value <= 0:
+        message = f"{name} must be a positive number of seconds, not {value}"
+        raise ImproperlyConfigured(message)
+    return value

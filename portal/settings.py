@@ -1,0 +1,295 @@
+"""Every setting, from the environment; `.env.example` lists each with its default.
+
+The embedded default needs nothing: SQLite, a file broker and files in `var/`.
+PostgreSQL, Redis and a smarthost are chosen by environment variables alone.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from django.core.management.utils import get_random_secret_key
+from django.utils.translation import gettext_lazy as _
+
+from portal.env import BASE_DIR, boolean, env, networks, path, seconds
+
+env.read_env(str(BASE_DIR / ".env"), overwrite=False) if (BASE_DIR / ".env").exists() else None
+
+# --- Which process this is: web, smtpd, delivery, notices, beat, all (embedded worker), or "" for tools.
+ROLE = env.str("ROLE", default="")
+DEMO = env.str("DEMO", default="") == "1"
+DEBUG = False
+
+DATA_DIR = path("DATA_DIR", BASE_DIR / "var") or BASE_DIR / "var"
+
+
+def _embedded_secret() -> str:
+    """Return the secret key kept in the data directory, made at first use (embedded default)."""
+    file = DATA_DIR / "secret_key"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(get_random_secret_key())
+    return file.read_text()
+
+
+SECRET_KEY = env.str("SECRET_KEY", default="") or _embedded_secret()
+
+# --- The portal's address: cookies, links, HSTS and redirects follow its scheme.
+PORTAL_BASE_URL = env.str("PORTAL_BASE_URL", default="http://localhost:8000").rstrip("/")
+_portal = urlsplit(PORTAL_BASE_URL)
+HTTPS = _portal.scheme == "https"
+PORTAL_HOST = _portal.hostname or "localhost"
+PORTAL_NAME = env.str("PORTAL_NAME", default="Postern")
+ORGANISATION = env.str("ORGANISATION", default="")
+ALLOWED_HOSTS = [PORTAL_HOST, *env.list("EXTRA_HOSTS", default=[])]
+CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
+ADMIN_PATH = env.str("ADMIN_PATH", default="staff/")
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+# --- Stores.
+_database = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/postern.sqlite3")
+EMBEDDED = _database["ENGINE"].endswith("sqlite3")
+REDIS_URL = env.str("REDIS_URL", default="")
+_SQLITE = {
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+}
+if EMBEDDED:
+    _database["OPTIONS"] = dict(_SQLITE)
+else:
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8}
+DATABASES = {"default": _database}
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    # A second file, so that sessions and rate limits never wait for mail.
+    DATABASES["cache"] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(DATA_DIR / "cache.sqlite3"),
+        "OPTIONS": dict(_SQLITE) | {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"},
+    }
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+DATABASE_ROUTERS = ["portal.databases.CacheRouter"]
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STORE_DIR = path("STORE_DIR", DATA_DIR / "store")
+
+# --- Keys. The processes on port 25 and for notices are never given KEY_DIR (set it empty for them).
+KEY_DIR = path("KEY_DIR", None if ROLE in {"smtpd", "notices"} else DATA_DIR / "keys")
+ROOT_PUBLIC_KEY = path("ROOT_PUBLIC_KEY", DATA_DIR / "public" / "root.pub")
+# Signs return-paths of our own notices, so that intake knows them when they come back.
+LOOP_KEY = env.str("LOOP_KEY", default="") or SECRET_KEY
+
+# --- Intake.
+SMTPD_LISTEN = env.str("SMTPD_LISTEN", default="127.0.0.1:2525")
+SMTPD_HOSTNAME = env.str("SMTPD_HOSTNAME", default=PORTAL_HOST)
+SMTPD_CERTIFICATE = path("SMTPD_CERTIFICATE", DATA_DIR / "smtpd" / "cert.pem")
+SMTPD_PRIVATE_KEY = path("SMTPD_PRIVATE_KEY", DATA_DIR / "smtpd" / "key.pem")
+MESSAGE_SIZE_LIMIT = env.int("MESSAGE_SIZE_LIMIT", default=100 * 1024 * 1024)
+RECIPIENT_LIMIT = env.int("RECIPIENT_LIMIT", default=1000)
+MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=1024 * 1024 * 1024)
+
+# --- Delivery.
+HELO_NAME = env.str("HELO_NAME", default=SMTPD_HOSTNAME)
+DELIVERY_LEASE_SECONDS = seconds("DELIVERY_LEASE_SECONDS", 1800)
+AMBIGUOUS_RETRY_SECONDS = seconds("AMBIGUOUS_RETRY_SECONDS", 900)
+SWEEP_SECONDS = seconds("SWEEP_SECONDS", 30)
+# Seams for tests and the demo; `checks.py` refuses them unless everything is bound to loopback.
+DNS_SERVERS = env.list("DNS_SERVERS", default=[])
+MX_PORT = env.int("MX_PORT", default=25)
+MX_ALLOW_NETWORKS = networks("MX_ALLOW_NETWORKS")
+TRUST_ROOTS = path("TRUST_ROOTS", None)
+
+# --- Holding.
+HOLD_DAYS = env.int("HOLD_DAYS", default=30)
+TOMBSTONE_DAYS = env.int("TOMBSTONE_DAYS", default=365)
+
+# --- Notices: a smarthost (smtp+tls://user:password@host:587), or mx: for the recipient's own MX.
+EMAIL_URL = env.str("EMAIL_URL", default="mx:")
+NOTICE_FROM = env.str("NOTICE_FROM", default=f"notice@{PORTAL_HOST}")
+NOTICE_REPLY_TO = env.str("NOTICE_REPLY_TO", default="")
+REPLY_FROM_RECIPIENT = boolean("REPLY_FROM_RECIPIENT", default=True)
+DEFAULT_FROM_EMAIL = NOTICE_FROM
+EMAIL_BACKEND = "notifications.backend.NoticeBackend"
+
+# --- Django.
+INSTALLED_APPS = [
+    "portal.apps.PortalConfig",
+    "portal.accounts.apps.AccountsConfig",
+    "gateway.apps.GatewayConfig",
+    "notifications.apps.NotificationsConfig",
+    "messages_app.apps.MessagesAppConfig",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "csp",
+    "portal.apps.StaffSiteConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.forms",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.middleware.SecurityHeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "portal.middleware.SessionAgeMiddleware",
+    "portal.middleware.StaffSecondFactorMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.portal",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "portal.forms.PortalFormRenderer"
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Uploads are sealed as they arrive: nothing unsealed touches the disk.
+FILE_UPLOAD_HANDLERS = ["messages_app.uploads.SealedUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+# --- Sessions and cookies.
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+LANGUAGE_COOKIE_NAME = "language"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_IDLE_SECONDS = seconds("SESSION_IDLE_SECONDS", 30 * 60)
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+# --- Web security.
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 63_072_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+# `no-referrer` makes Chromium send `Origin: null`, and the sign-in form would be refused.
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- Accounts (allauth). First contact is our own flow; its sign-up stays closed.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["portal.accounts.hashers.BoundedArgon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "portal.accounts.validators.MaximumLengthValidator", "OPTIONS": {"max_length": 128}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "inbox"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "portal.accounts.adapter.PortalAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 600
+ALLAUTH_USER_CODE_FORMAT = {"length": 6, "dashed": False}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _portal.scheme
+ACCOUNT_LOGIN_BY_CODE_ENABLED = False
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_CHANGE_EMAIL = False
+ACCOUNT_MAX_EMAIL_ADDRESSES = 1
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_FORMS = {"signup": "portal.accounts.forms.ClosedSignupForm"}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+MFA_TOTP_ISSUER = PORTAL_NAME
+USERSESSIONS_TRACK_ACTIVITY = True
+
+# --- Celery: ids only; rows are the truth.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+else:
+    CELERY_BROKER_URL = "filesystem://"
+    _broker = DATA_DIR / "broker"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_broker / "queue"),
+        "data_folder_out": str(_broker / "queue"),
+        "processed_folder": str(_broker / "processed"),
+        "control_folder": str(_broker / "control"),
+        "store_processed": False,
+        "polling_interval": 0.2,
+    }
+    CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+
+LOGGING_CONFIG = None
+LOG_FORMAT = env.str("LOG_FORMAT", default="console" if EMBEDDED else "json")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+
+__all__ = [name for name in dir() if name.isupper()]
+Path(DATA_DIR).mkdir(parents=True, exist_ok=True)
