@@ -287,9 +287,10 @@ else:
     }
     CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
-LOGGING_CONFIG = None
+LOGGING_CONFIG = "portal.logging.configure"
 LOG_FORMAT = env.str("LOG_FORMAT", default="console" if EMBEDDED else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {"format": LOG_FORMAT, "level": LOG_LEVEL}
 
 __all__ = [name for name in dir() if name.isupper()]
 Path(DATA_DIR).mkdir(parents=True, exist_ok=True)

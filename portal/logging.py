@@ -1,0 +1,87 @@
+"""Logs for people (console) or machines (JSON, a line an event), without content.
+
+What is logged are ids, addresses of hosts, codes and times. A value of bytes is
+replaced by its length, and so is every field whose name says that it is content
+or a credential: a slip in one call must not put a message into the log.
+"""
+
+import logging
+import logging.config
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from celery.signals import setup_logging
+from django.conf import settings
+
+WITHHELD = frozenset(
+    {"body", "code", "content", "cookie", "headers", "key", "password", "raw", "secret", "subject", "text", "token"}
+)
+
+
+def withhold(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Return `event` with everything that could be content or a credential replaced by its length."""
+    for name, value in event.items():
+        if name in WITHHELD or isinstance(value, bytes | bytearray | memoryview):
+            event[name] = f"<{len(value)} withheld>" if hasattr(value, "__len__") else "<withheld>"
+    return event
+
+
+# What an event passes on its way, whether it came from structlog or from `logging`.
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    withhold,
+]
+
+
+def _renderer(form: str) -> Any:
+    if form == "json":
+        return structlog.processors.JSONRenderer()
+    # Plain tracebacks: the pretty ones print local variables, and those hold content.
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+
+
+def configuration(form: str, level: str) -> dict[str, Any]:
+    """Return the `logging` configuration for `form` ("console" or "json") and `level`."""
+    after: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    if form == "json":
+        after.append(structlog.processors.format_exc_info)
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": SHARED,
+        "processors": [*after, _renderer(form)],
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"events": formatter},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        # Django's own handlers would print every line a second time.
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        },
+    }
+
+
+def configure(options: dict[str, str]) -> None:
+    """Set up logging as `settings.LOGGING` says: {"format": "console" | "json", "level": ...}."""
+    logging.config.dictConfig(configuration(options["format"], options["level"]))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+@setup_logging.connect
+def configure_celery(**_options: Any) -> None:
+    """Give Celery's processes the same logs; a receiver here keeps Celery from its own set-up."""
+    configure(settings.LOGGING)
+    # It announces every task twice; the audit log says what happened.
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
