@@ -1,0 +1,46 @@
+"""Hooks of every test run: missing components are told at the end, and under CI they fail.
+
+Fixtures of the end-to-end tests are in tests/e2e/conftest.py.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.harness import components
+
+E2E = Path(__file__).parent / "e2e"
+PREFIX = "needs "
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything under tests/e2e as such."""
+    for item in items:
+        if E2E in item.path.parents:
+            item.add_marker("e2e")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or under CI=true fail, a test whose real components are not installed."""
+    names = [name for marker in item.iter_markers("needs") for name in marker.args]
+    if not (whys := components.missing(names)):
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail("; ".join(whys), pytrace=False)
+    pytest.skip("; ".join(whys))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and how to install what it needs."""
+    left_out: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        for why in reason.split("; ") if reason.startswith(PREFIX) else []:
+            left_out[why] = left_out.get(why, 0) + 1
+    if left_out:
+        terminalreporter.section("left out: components that are not installed")
+        for why, count in sorted(left_out.items()):
+            terminalreporter.line(f"{count} tests {why}")

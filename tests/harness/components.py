@@ -1,0 +1,77 @@
+"""Find the real components that tests need, and say how to install a missing one.
+
+A missing component skips the test on a stranger's machine, with a summary at the
+end of the run; under CI=true it fails the test: nothing is left out unseen.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Component:
+    """One real program: what it is called, and the Debian package that brings it."""
+
+    programs: tuple[str, ...]
+    package: str
+    needs_root: bool = False
+
+
+COMPONENTS = {
+    "postgresql": Component(("initdb", "postgres"), "postgresql"),
+    "redis": Component(("redis-server",), "redis-server"),
+    "postfix": Component(("postfix", "postconf"), "postfix", needs_root=True),
+    "smtp-sink": Component(("smtp-sink",), "postfix"),
+    "stunnel": Component(("stunnel",), "stunnel4"),
+    "chromium": Component(("chromium",), "chromium"),
+    "swaks": Component(("swaks",), "swaks"),
+}
+# Distributions differ: other names of the same program.
+ALIASES = {"stunnel": ("stunnel4",), "chromium": ("chromium-browser", "google-chrome")}
+
+
+def search_path() -> str:
+    """Return the folders that are searched: PATH, the system ones, then each PostgreSQL, newest first."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, versions)])
+
+
+def _version(folder: Path) -> tuple[int, str]:
+    name = folder.parent.name
+    return (int(name) if name.isdigit() else 0, name)
+
+
+def program(name: str) -> str | None:
+    """Return the path of the program `name`, under any of its names; None where it is not installed."""
+    for candidate in (name, *ALIASES.get(name, ())):
+        if found := shutil.which(candidate, path=search_path()):
+            return found
+    return None
+
+
+def require(name: str) -> str:
+    """Return the path of the program `name`. Raises FileNotFoundError where it is not installed."""
+    if found := program(name):
+        return found
+    raise FileNotFoundError(name)
+
+
+def why_missing(name: str) -> str:
+    """Return why the component `name` can't be used and what to do, or "" where it can.
+
+    Raises KeyError for a component that nobody has heard of: a typing error in a test.
+    """
+    component = COMPONENTS[name]
+    if not all(program(each) for each in component.programs):
+        return f"needs {name}: apt-get install {component.package}"
+    if component.needs_root and os.geteuid() != 0:
+        return f"needs {name} started by root: run the tests as root or in the container"
+    return ""
+
+
+def missing(names: Iterable[str]) -> list[str]:
+    """Return why each of the components `names` that can't be used can't be."""
+    return [why for why in map(why_missing, names) if why]

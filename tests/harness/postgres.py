@@ -1,0 +1,46 @@
+"""A private PostgreSQL: made, started and thrown away within a second or two."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.harness import components
+from tests.harness.processes import Process, free_port, listening, private_directory, run
+
+OWNER = "postgres"
+# Durability is PostgreSQL's own business: nothing here pulls the plug.
+OPTIONS = {"fsync": "on", "synchronous_commit": "on", "max_connections": "100", "unix_socket_directories": ""}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Where the server listens and where its files are."""
+
+    port: int
+    data: Path
+    process: Process
+
+    def url(self, database: str = "postgres", user: str = OWNER) -> str:
+        """Return the DATABASE_URL of `database`."""
+        return f"postgres://{user}@127.0.0.1:{self.port}/{database}"
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Postgres]:
+    """Run a private PostgreSQL. initdb refuses root, so it runs as `postgres` where we are root."""
+    with private_directory("postgres", OWNER) as directory:
+        data, port = directory / "data", free_port()
+        run(
+            [components.require("initdb"), "--no-sync", "-A", "trust", "-U", OWNER, "-E", "UTF8", "-D", str(data)],
+            user=OWNER,
+        )
+        command = [components.require("postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
+        command += [f"-c{name}={value}" for name, value in OPTIONS.items()]
+        with Process("postgres", command, log=directory.parent / f"{directory.name}.log", user=OWNER) as process:
+            try:
+                process.wait_until(lambda: listening(port))
+                yield Postgres(port, data, process)
+            finally:
+                process.stop()
+                process.log.unlink(missing_ok=True)
