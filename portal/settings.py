@@ -44,6 +44,8 @@ PORTAL_NAME = env.str("PORTAL_NAME", default="Postern")
 ORGANISATION = env.str("ORGANISATION", default="")
 ALLOWED_HOSTS = [PORTAL_HOST, *env.list("EXTRA_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
+# Where gunicorn listens under `manage.py up`; a TLS proxy stands before it off loopback.
+WEB_LISTEN = env.str("WEB_LISTEN", default=f"127.0.0.1:{_portal.port or 8000}")
 ADMIN_PATH = env.str("ADMIN_PATH", default="staff/")
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 

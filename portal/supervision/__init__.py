@@ -1,0 +1,1 @@
+"""Several processes under one command: what `manage.py up` does."""
