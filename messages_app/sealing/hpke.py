@@ -1,0 +1,43 @@
+"""The public side of HPKE (RFC 9180): seal a data key to a bucket, and what that seal binds.
+
+Key agreement is X-Wing (ML-KEM-768 with X25519): what is recorded today stays
+closed to a quantum computer, and to one that breaks ML-KEM alone.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PublicKey, Suite
+
+from messages_app.sealing.context import VERSION, pack
+
+SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+MLKEM_PUBLIC = 1184
+
+
+def public_key(raw: bytes) -> MLKEM768X25519PublicKey:
+    """Return the public key written as 1184 bytes of ML-KEM-768 and 32 of X25519. Raises ValueError."""
+    return MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC]),
+        X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC:]),
+    )
+
+
+def wrap_info(
+    *, message_id: UUID, kind: str, bucket_id: str, owner: str, reverse_path: str, recipients: Sequence[str]
+) -> bytes:
+    """Return the HPKE `info` of a wrap: whoever changes any of it can't open the wrap any more.
+
+    The envelope is in it as a digest, so that a taken-over intake can't redirect
+    held mail by writing another recipient or sender into the row.
+    """
+    envelope = sha256(pack(reverse_path, *sorted(recipients))).digest()
+    return pack(VERSION, "wrap", message_id.bytes, kind, bucket_id, owner, envelope)
+
+
+def signed_bytes(bucket_id: str, public_key: bytes) -> bytes:
+    """Return what the root signs of a bucket key."""
+    return pack(VERSION, "bucket", bucket_id, public_key)

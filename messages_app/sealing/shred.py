@@ -1,0 +1,79 @@
+"""Shred: a copy's wraps, with the last wrap the bytes, and with a week over its bucket key."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from messages_app import audit, store
+from messages_app.models import BucketKey, KeyWrap, Message, Recipient
+from messages_app.sealing import keystore
+from messages_app.sealing.buckets import bucket_ends
+
+# What was accepted in a week's last second is committed long before this is over.
+MARGIN = timedelta(days=1)
+
+
+def shred_recipient(recipient: Recipient) -> bool:
+    """Delete this recipient's wraps; return whether the whole message went with them.
+
+    A legal hold's wrap stays. The recipient's state is the caller's to change.
+    """
+    return _shred(recipient.message_id, KeyWrap.objects.filter(recipient=recipient).exclude(type=KeyWrap.Type.HOLD))
+
+
+def shred_author(message: Message, user: Any) -> bool:
+    """Delete the wraps of the author's Sent copy; return whether the whole message went with them."""
+    return _shred(message.pk, message.wraps.filter(author=user).exclude(type=KeyWrap.Type.HOLD))
+
+
+def shred_spool(message: Message) -> bool:
+    """Delete the spool wrap, once nobody is queued any more; return whether the whole message went with it."""
+    return _shred(message.pk, message.wraps.filter(type=KeyWrap.Type.SPOOL))
+
+
+def _shred(message_id: Any, wraps: QuerySet[KeyWrap]) -> bool:
+    with transaction.atomic():
+        # Two last copies shredded at once must not each see the other's wrap.
+        message = Message.objects.select_for_update().get(pk=message_id)
+        wraps.delete()
+        if message.shredded_at or message.wraps.exists():
+            return False
+        _shred_bytes(message)
+    return True
+
+
+def _shred_bytes(message: Message) -> None:
+    message.parts.all().delete()
+    Message.objects.filter(pk=message.pk).update(sealed_raw=None, sealed_headers=None, shredded_at=timezone.now())
+    audit.record(audit.Event.MESSAGE_SHREDDED, message=message.pk)
+    transaction.on_commit(partial(store.delete, message.pk))
+
+
+def destroy_bucket(bucket_id: str, now: datetime | None = None) -> bool:
+    """Destroy the bucket's private key for good; return whether that was done.
+
+    Refused (False) until a day after its week, and while a wrap refers to it. The
+    row is marked first and the file erased on commit; after a crash in between
+    the next call erases it.
+    """
+    if (now or timezone.now()) < bucket_ends(bucket_id) + MARGIN:
+        return False
+    with transaction.atomic():
+        if KeyWrap.objects.filter(key_id=bucket_id).exists():
+            return False
+        if BucketKey.objects.filter(pk=bucket_id, destroyed_at=None).update(destroyed_at=timezone.now()):
+            audit.record(audit.Event.BUCKET_DESTROYED, bucket=bucket_id)
+        transaction.on_commit(partial(keystore.erase_key, bucket_id))
+    return True
+
+
+def destroy_ended_buckets(now: datetime) -> list[str]:
+    """Destroy every bucket key that is over at `now` and that nothing refers to; return their ids."""
+    referred = KeyWrap.objects.filter(key_id=OuterRef("pk"))
+    standing = BucketKey.objects.filter(~Exists(referred), destroyed_at=None).values_list("pk", flat=True)
+    # Files without a standing row: a crash came between the commit and the erasing.
+    return [bucket_id for bucket_id in sorted({*standing, *keystore.bucket_ids()}) if destroy_bucket(bucket_id, now)]

@@ -1,0 +1,151 @@
+"""Where sealed bytes lie: up to 64 KiB in the message's row, above that a file for each stream.
+
+A file is `<last two digits of the id>/<id>/<name>` under settings.STORE_DIR. It is
+synced, with every directory above it that is new, before the row is committed;
+so a row never refers to bytes that are not there. Files that no row refers to
+(a crash before the commit) are swept after a day.
+"""
+
+import io
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from cryptography.utils import Buffer
+from django.conf import settings
+
+from messages_app.models import Message
+from messages_app.sealing.errors import Broken
+from messages_app.sealing.files import sync_directory
+
+INLINE = 64 * 1024
+_TEMPORARY = "."
+
+
+def _root() -> Path:
+    return settings.STORE_DIR or settings.DATA_DIR / "store"
+
+
+def _directory(message_id: UUID) -> Path:
+    # The id's first digits are its time: the last are random, and spread evenly.
+    return _root() / message_id.hex[-2:] / str(message_id)
+
+
+class SealedSpool:
+    """A write target for one sealed stream: in memory up to 64 KiB, then in a file.
+
+    Nothing stands until `finish()`; `abort()` leaves no trace. Name: "raw", "part-3".
+    """
+
+    def __init__(self, message_id: UUID, name: str) -> None:
+        self._path = _directory(message_id) / name
+        self._memory = bytearray()
+        self._file: BinaryIO | None = None
+        self._temporary = self._path.with_name(f"{_TEMPORARY}{name}.{secrets.token_hex(8)}")
+
+    def write(self, data: Buffer, /) -> int:
+        """Keep `data`, which is sealed already; return its length. Raises OSError where the disk is full."""
+        with memoryview(data) as view:
+            if self._file is None and len(self._memory) + len(view) > INLINE:
+                self._move_to_file()
+            if self._file is None:
+                self._memory += view
+            else:
+                self._file.write(view)
+            return len(view)
+
+    def _move_to_file(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.fdopen(descriptor, "wb")
+        self._file.write(self._memory)
+        self._memory = bytearray()
+
+    def finish(self) -> bytes | None:
+        """Return the bytes for the row, or None where they are in the store, durable.
+
+        Raises OSError, after which nothing is left in the store.
+        """
+        if self._file is None:
+            return bytes(self._memory)
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self._path)
+            self._sync_directories()
+        except OSError:
+            self.abort()
+            raise
+        return None
+
+    def _sync_directories(self) -> None:
+        directory = self._path.parent
+        # The first sync writes the journal; those of the parents then cost little.
+        while True:
+            sync_directory(directory)
+            if directory == _root():
+                return
+            directory = directory.parent
+
+    def abort(self) -> None:
+        """Leave nothing behind. Does nothing after `finish()`."""
+        self._memory = bytearray()
+        if self._file is not None:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+
+def open_sealed(inline: bytes | None, message_id: UUID, name: str) -> BinaryIO:
+    """Return the sealed bytes as a seekable file: from the row where it has them, else from the store.
+
+    Raises `Broken` where neither has them.
+    """
+    if inline is not None:
+        return io.BytesIO(bytes(inline))
+    try:
+        # Unbuffered: the reader asks for whole segments.
+        return (_directory(message_id) / name).open("rb", buffering=0)
+    except FileNotFoundError:
+        raise Broken("the sealed bytes are not in the store") from None
+
+
+def delete(message_id: UUID) -> None:
+    """Remove all that the store has of the message; call it after the commit that says so."""
+    shutil.rmtree(_directory(message_id), ignore_errors=True)
+
+
+def free_bytes() -> int:
+    """Return how many bytes the store can still take."""
+    _root().mkdir(mode=0o700, parents=True, exist_ok=True)
+    return shutil.disk_usage(_root()).free
+
+
+def sweep_orphans(older_than: timedelta = timedelta(days=1)) -> int:
+    """Remove what no row refers to: temporary files, and directories without a message; return how many.
+
+    Only what has not changed for `older_than`: younger files may be about to be committed.
+    """
+    before = time.time() - older_than.total_seconds()
+    old = [directory for directory in _message_directories() if directory.stat().st_mtime < before]
+    return sum(_sweep(directory, before) for directory in old)
+
+
+def _message_directories() -> Iterator[Path]:
+    return _root().glob("??/*")
+
+
+def _sweep(directory: Path, before: float) -> int:
+    if not Message.objects.filter(pk=directory.name, shredded_at=None).exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        return 1
+    stale = [file for file in directory.glob(f"{_TEMPORARY}*") if file.stat().st_mtime < before]
+    for file in stale:
+        file.unlink(missing_ok=True)
+    return len(stale)
