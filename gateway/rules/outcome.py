@@ -1,0 +1,360 @@
+"""What an attempt has shown, and what becomes of each recipient: the decision table.
+
+`HostResult` is the evidence of one MX address tried. `judge` looks at all of an
+attempt's results together and applies them to one recipient. There is no answer
+"send without TLS". The rows of the table are numbered in docs/tls_levels.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from gateway.rules import retry
+from gateway.rules.routing import Policy
+from gateway.rules.tls import OnTLSFailure, enhanced_code
+
+TEXT_LIMIT = 500  # characters of a reply that are kept as evidence
+EXPIRED = "4.4.7"  # RFC 3463: delivery time expired
+OVERSIZE_CODE = "5.3.4"  # RFC 3463: message too big for system
+
+
+class Phase(StrEnum):
+    """How far an attempt at one address got; LOOKUP is before there is an address."""
+
+    LOOKUP = "lookup"
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    HANDSHAKE = "handshake"
+    EHLO2 = "ehlo2"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"
+    DOT = "dot"
+    DONE = "done"
+
+
+class Class(StrEnum):
+    """What one host's answer means, before all hosts are judged together."""
+
+    OK = "ok"
+    TLSFAIL = "tlsfail"  # enforced TLS can't be had there
+    TLSFAIL_SOFT = "tlsfail-soft"  # the same, perhaps by accident (rows 9 and 12)
+    TEMP = "temp"
+    NEXT = "next"  # refused in its greeting: another host may do (row 7)
+    PERMANENT = "permanent"
+    OVERSIZE = "oversize"  # too big, or of a kind that this host can't take (row 18)
+    AMBIGUOUS = "ambiguous"  # it may have the message (row 21)
+    CONFIG = "config"  # our own fault (row 24)
+
+
+# After these a recipient is not offered to the next host.
+SETTLED = frozenset({Class.OK, Class.PERMANENT, Class.AMBIGUOUS, Class.CONFIG})
+TLS_FAILURES = frozenset({Class.TLSFAIL, Class.TLSFAIL_SOFT})
+
+
+def printable(text: str) -> str:
+    """Return a peer's words, safe to store and show: one line, printable, at most 500 characters."""
+    spaced = "".join(character if character.isprintable() else " " for character in text[: 2 * TEXT_LIMIT])
+    return " ".join(spaced.split())[:TEXT_LIMIT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientReply:
+    """What one host finally said of one recipient (row 26)."""
+
+    address: str
+    class_: Class
+    phase: Phase = Phase.RCPT
+    smtp_code: int | None = None
+    enhanced: str = ""
+    smtp_text: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostResult:
+    """One MX address tried: what it offered, what it proved, what it said. `sentence` is the same for people.
+
+    `class_` holds for every recipient that has no reply of its own in `replies`.
+    """
+
+    mx_host: str
+    class_: Class
+    phase: Phase
+    sentence: str
+    ip: str = ""
+    port: int = 0
+    reused: bool = False  # a connection that an earlier message had opened
+    no_route: bool = False  # this machine can't reach the address family at all: says nothing about the host
+    starttls_offered: bool | None = None
+    protocol: str = ""
+    cipher: str = ""
+    chain_fingerprints: tuple[str, ...] = ()  # SHA-256, hexadecimal, the host's own first
+    subject: str = ""
+    issuer: str = ""
+    not_after: str = ""
+    verify_code: int | None = None
+    verify_message: str = ""
+    result_type: str = ""  # RFC 8460 section 4.3, "" where TLS did not fail
+    smtp_code: int | None = None
+    enhanced: str = ""
+    smtp_text: str = ""
+    replies: tuple[RecipientReply, ...] = ()
+
+    def reply_for(self, address: str) -> RecipientReply:
+        """Return what this result means for one recipient: its own reply, or the host's for all."""
+        for reply in self.replies:
+            if reply.address == address:
+                return reply
+        return RecipientReply(
+            address=address,
+            class_=self.class_,
+            phase=self.phase,
+            smtp_code=self.smtp_code,
+            enhanced=self.enhanced,
+            smtp_text=self.smtp_text,
+            sentence=self.sentence,
+        )
+
+    def seen_by(self, address: str) -> "HostResult":
+        """Return this result as evidence of one recipient's attempt: no other recipient is named in it."""
+        reply = self.reply_for(address)
+        return replace(
+            self,
+            class_=reply.class_,
+            phase=reply.phase,
+            sentence=reply.sentence,
+            smtp_code=reply.smtp_code,
+            enhanced=reply.enhanced,
+            smtp_text=reply.smtp_text,
+            replies=(),
+        )
+
+    def to_evidence(self) -> dict[str, Any]:
+        """Return every field as JSON can hold it; `class_` is called "class"."""
+        fields = asdict(self)
+        fields["class"] = fields.pop("class_")
+        fields["replies"] = [{**reply, "class": reply.pop("class_")} for reply in fields["replies"]]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+class Action(StrEnum):
+    """What becomes of one recipient's copy."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    HOLD = "hold"
+    BOUNCE = "bounce"
+    DROP = "drop"  # fails for good, and there is nobody to tell (row 27)
+    AMBIGUOUS = "ambiguous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What becomes of one recipient's copy, and why.
+
+    `at` is when to try again (RETRY and AMBIGUOUS). `enhanced` is the RFC 3463 code
+    for a report. `result_type` is RFC 8460's, "success" after delivery, or "" where
+    TLS was not judged. `decisive` is the host whose answer decided.
+    """
+
+    action: Action
+    reason: str
+    sentence: str
+    at: datetime | None = None
+    enhanced: str = ""
+    result_type: str = ""
+    alert_staff: bool = False
+    tls_failed: bool = False
+    warn_sender: bool = False
+    decisive: HostResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What is known of a recipient's copy before this attempt is judged.
+
+    `failures` counts the attempts that came to nothing so far. `sticky`: TLS with
+    this domain succeeded within 90 days, or is promised. `home`: this is the way to
+    a relay's own server, where nothing is held.
+    """
+
+    queued_at: datetime
+    failures: int = 0
+    first_tls_failure_at: datetime | None = None
+    sticky: bool = False
+    null_sender: bool = False
+    delay_warned: bool = False
+    home: bool = False
+    ambiguous_wait: timedelta = retry.AMBIGUOUS_WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One recipient's attempt as it lies before the judge."""
+
+    results: tuple[HostResult, ...]
+    policy: Policy
+    history: History
+    now: datetime
+
+    def first(self, *classes: Class) -> HostResult | None:
+        """Return the first host's result of one of `classes`."""
+        return next((result for result in self.results if result.class_ in classes), None)
+
+
+def judge(results: Sequence[HostResult], recipient: str, policy: Policy, history: History, now: datetime) -> Verdict:
+    """Return what becomes of `recipient`'s copy after an attempt with these `results`.
+
+    Any success wins; then what is final for the recipient; then our own faults; then
+    TLS failures and temporary ones, by class over all hosts. Never raises: an attempt
+    without any result is a temporary failure.
+    """
+    case = Case(_for_recipient(results, recipient), policy, history, now)
+    verdict = next(verdict for step in STEPS if (verdict := step(case)) is not None)
+    return _with_report(verdict, case)
+
+
+def _for_recipient(results: Sequence[HostResult], recipient: str) -> tuple[HostResult, ...]:
+    """Return the results as this recipient sees them, without addresses that can't be reached from here at all."""
+    seen = tuple(result.seen_by(recipient) for result in results)
+    return tuple(result for result in seen if not result.no_route) or seen
+
+
+def _delivered(case: Case) -> Verdict | None:
+    """Any success wins."""
+    if result := case.first(Class.OK):
+        return Verdict(
+            action=Action.DELIVERED,
+            reason="delivered",
+            sentence=result.sentence,
+            result_type="success",
+            decisive=result,
+        )
+    return None
+
+
+def _ambiguous(case: Case) -> Verdict | None:
+    """Row 21: the host may have it; wait long enough for its own dying session to end, and never divert."""
+    if not (result := case.first(Class.AMBIGUOUS)):
+        return None
+    if case.now >= case.history.queued_at + case.policy.max_queue:
+        return _expired(result)
+    return Verdict(
+        action=Action.AMBIGUOUS,
+        at=case.now + case.history.ambiguous_wait,
+        reason="ambiguous",
+        sentence=result.sentence,
+        decisive=result,
+    )
+
+
+def _misconfigured(case: Case) -> Verdict | None:
+    """Row 24: our own trust store or configuration is broken, so nothing seen can be judged."""
+    if result := case.first(Class.CONFIG):
+        verdict = _retry_later(case, result, reason="configuration")
+        return replace(verdict, enhanced=verdict.enhanced or "4.7.5", alert_staff=True)
+    return None
+
+
+def _refused(case: Case) -> Verdict | None:
+    """Rows 2, 4, 5, 17 and 19: the portal is never a way round a refusal."""
+    if result := case.first(Class.PERMANENT):
+        return _bounce(result, reason="refused", enhanced=result.enhanced or "5.0.0")
+    return None
+
+
+def _oversize(case: Case) -> Verdict | None:
+    """Row 18: this host can't take it as it is, and recoding would break its signatures."""
+    if not (result := case.first(Class.OVERSIZE)):
+        return None
+    if case.policy.hold_oversize and not case.history.home:
+        return Verdict(action=Action.HOLD, reason="oversize", sentence=result.sentence, decisive=result)
+    return _bounce(result, reason="oversize", enhanced=result.enhanced or OVERSIZE_CODE)
+
+
+def _tls_failed(case: Case) -> Verdict | None:
+    """Enforced TLS can't be had: wait as long as it may be an accident or an attack, then go the other way."""
+    if not (result := case.first(Class.TLSFAIL) or case.first(Class.TLSFAIL_SOFT)):
+        return None
+    sticky, home = case.history.sticky, case.history.home
+    at = None if home else _look_again(case)
+    verdict = _without_tls(case, result) if at is None else _retry_at(at, result, result.result_type)
+    return replace(verdict, result_type=result.result_type, tls_failed=True, alert_staff=sticky or home)
+
+
+def _look_again(case: Case) -> datetime | None:
+    """Return when to look again whether TLS works, or None when that has been decided.
+
+    Sticky, or with a host that could not be asked: until `tls_grace`. A handshake
+    that broke off: until 15 min. All hosts plainly without: decided now.
+    """
+    since = case.history.first_tls_failure_at or case.now
+    if case.history.sticky or not all(result.class_ in TLS_FAILURES for result in case.results):
+        return retry.after_tls_failure(case.now, since, case.policy.tls_grace)
+    if case.first(Class.TLSFAIL_SOFT):
+        return retry.after_broken_handshake(case.now, since)
+    return None
+
+
+def _without_tls(case: Case, result: HostResult) -> Verdict:
+    """Return what `on_tls_failure` asks for; on the way home, always to wait."""
+    answer = OnTLSFailure.DEFER if case.history.home else case.policy.on_tls_failure
+    if answer is OnTLSFailure.PORTAL:
+        return Verdict(action=Action.HOLD, reason=result.result_type, sentence=result.sentence, decisive=result)
+    if answer is OnTLSFailure.BOUNCE:
+        return _bounce(result, reason=result.result_type, enhanced=enhanced_code(result.result_type))
+    return _retry_later(case, result, reason=result.result_type)
+
+
+def _temporary(case: Case) -> Verdict:
+    """Everything else is temporary: retried, never held."""
+    return _retry_later(case, case.results[-1] if case.results else NOTHING_TRIED, reason="temporary")
+
+
+NOTHING_TRIED = HostResult(
+    mx_host="", class_=Class.TEMP, phase=Phase.LOOKUP, sentence="No server could be tried for this recipient"
+)
+STEPS: tuple[Callable[[Case], Verdict | None], ...] = (
+    _delivered,
+    _ambiguous,
+    _misconfigured,
+    _refused,
+    _oversize,
+    _tls_failed,
+    _temporary,
+)
+
+
+def _retry_later(case: Case, result: HostResult, *, reason: str) -> Verdict:
+    """Return a retry by the schedule of temporary failures, or the end of the queue."""
+    history = case.history
+    at = retry.after_temporary_failure(case.now, history.failures, history.queued_at, case.policy.max_queue)
+    return _expired(result) if at is None else _retry_at(at, result, reason)
+
+
+def _retry_at(at: datetime, result: HostResult, reason: str) -> Verdict:
+    return Verdict(action=Action.RETRY, at=at, reason=reason, sentence=result.sentence, decisive=result)
+
+
+def _expired(result: HostResult) -> Verdict:
+    """Return the end of the queue; the last thing seen says why it came to this."""
+    sentence = f"It could not be delivered in the time allowed: {result.sentence}"
+    return Verdict(action=Action.BOUNCE, reason="expired", enhanced=EXPIRED, sentence=sentence, decisive=result)
+
+
+def _bounce(result: HostResult, *, reason: str, enhanced: str) -> Verdict:
+    return Verdict(action=Action.BOUNCE, reason=reason, enhanced=enhanced, sentence=result.sentence, decisive=result)
+
+
+def _with_report(verdict: Verdict, case: Case) -> Verdict:
+    """Return `verdict` with what its sender hears: a warning at 4 h, nothing where there is no sender (row 27)."""
+    if case.history.null_sender:
+        return replace(verdict, action=Action.DROP) if verdict.action is Action.BOUNCE else verdict
+    waiting = verdict.action in {Action.RETRY, Action.AMBIGUOUS} and not case.history.delay_warned
+    return replace(verdict, warn_sender=waiting and retry.delay_warning_due(case.now, case.history.queued_at))
