@@ -13,7 +13,7 @@ import io
 import os
 import secrets
 from functools import partial
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.utils import Buffer
 
 from messages_app.sealing.errors import Broken
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 SEGMENT = 256 * 1024
 TAG = 16
@@ -214,7 +217,7 @@ class OpeningReader(io.RawIOBase):
 
     readall = read
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill `buffer`, at most to the segment's end; return how many bytes, 0 at the end."""
         self._check_open()
         with memoryview(buffer).cast("B") as view:
