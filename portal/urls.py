@@ -1,5 +1,11 @@
-"""Every URL of the portal."""
+"""Every URL of the portal: the pickup pages, the account pages and the staff's admin."""
 
-from django.urls import URLPattern, URLResolver
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("messages_app.urls")),
+    path("account/", include("allauth.urls")),
+    path(settings.ADMIN_PATH, admin.site.urls),
+]
