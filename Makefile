@@ -21,7 +21,7 @@ up: $(RUNTIME) ## run all of Postern under one command, with its data in var/
 	@$(BIN)/python manage.py up
 
 test: $(DEV) ## every test; ends with what was left out, and how to install it
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/python tests/run.py $(ARGS)
 
 lint: $(DEV) ## everything that is checked without running the product
 	@tools/lint $(BIN)

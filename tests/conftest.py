@@ -43,4 +43,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if left_out:
         terminalreporter.section("left out: components that are not installed")
         for why, count in sorted(left_out.items()):
-            terminalreporter.line(f"{count} tests {why}")
+            terminalreporter.line(f"{why} ({count} left out)")

@@ -95,6 +95,7 @@ def postfix(
     leaf: Leaf,
     anchors: bytes,
     relay_host: str = "",
+    tls_port: int = 0,
     settings: dict[str, str] | None = None,
 ) -> Iterator[Postfix]:
     """Run a Postfix for `mailboxes` of `domain`; mail for others goes to `relay_host` ("[host]:port").
@@ -102,7 +103,7 @@ def postfix(
     It verifies the relay host's certificate by `anchors`, against the name there.
     """
     with private_directory("postfix") as directory:
-        server = Postfix(directory, free_port(), free_port())
+        server = Postfix(directory, tls_port or free_port(), free_port())
         _write_files(server, domain, mailboxes, leaf, anchors)
         names = {"myhostname": hostname, "virtual_mailbox_domains": domain, "relayhost": relay_host}
         values = _settings(directory) | names | (settings or {})
