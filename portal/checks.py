@@ -20,7 +20,7 @@ ROLES = frozenset({"", "web", "smtpd", "delivery", "notices", "beat", "all"})
 WITH_KEYS = frozenset({"web", "delivery", "all"})
 WITHOUT_KEYS = frozenset({"smtpd", "notices"})
 SECRET_LENGTH = 50
-EMAIL_SCHEMES = frozenset({"smtp", "smtp+tls", "smtp+ssl"})
+EMAIL_SCHEMES = frozenset({"smtp", "smtp+tls", "smtps"})
 
 Check = Callable[..., list[CheckMessage]]
 
@@ -123,7 +123,7 @@ def secret_key_is_long() -> Iterator[Error]:
 
 
 def is_email_url(text: str) -> bool:
-    """Return whether `text` is `mx:` or smtp[+tls|+ssl]://[user:password@]host[:port]."""
+    """Return whether `text` is `mx:` or smtp://, smtp+tls:// or smtps://[user:password@]host[:port]."""
     if text == "mx:":
         return True
     try:

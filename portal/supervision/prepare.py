@@ -1,5 +1,6 @@
 """What must be there before the processes start; every step is a no-op the second time."""
 
+import io
 import os
 import subprocess
 import sys
@@ -18,6 +19,11 @@ def make_tables() -> None:
     if "cache" in settings.DATABASES:
         call_command("migrate", database="cache", interactive=False, verbosity=0)
         call_command("createcachetable", database="cache", verbosity=0)
+
+
+def make_keys() -> None:
+    """Make the root ring and the buckets ahead where they are missing."""
+    call_command("keys", "init", stdout=io.StringIO())
 
 
 def make_smtpd_certificate() -> bool:
@@ -42,7 +48,7 @@ def prepare() -> None:
     collecting = start_collecting_static()
     try:
         make_tables()
-        call_command("keys", "init")
+        make_keys()
         make_smtpd_certificate()
         make_broker_directories()
     finally:

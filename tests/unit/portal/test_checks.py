@@ -123,7 +123,7 @@ def test_only_this_machine_is_loopback(host, loopback):
         ("mx:", True),
         ("smtp://127.0.0.1:1025", True),
         ("smtp+tls://ines:p%40ss@smtp.example.org:587", True),
-        ("smtp+ssl://smtp.example.org", True),
+        ("smtps://smtp.example.org", True),
         ("", False),
         ("mx", False),
         ("smtp://", False),
