@@ -1,0 +1,52 @@
+"""What the server tells its surroundings. Those marked so wait for `Server.respond`."""
+
+from dataclasses import dataclass
+
+from gateway.envelope import Envelope, Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """MAIL FROM began a transaction; respond."""
+
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """RCPT TO names one more recipient; respond."""
+
+    envelope: Envelope
+    mailbox: Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The content is about to come; respond: a place for it is open, or a refusal."""
+
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The next block of the message."""
+
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRefused:
+    """The message broke a limit. The rest is read and dropped; the server itself replies at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentEnd:
+    """The message is whole; respond once it is safe, or with the refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS:
+    """The output ends with 220: write it, do the handshake, then call `Server.tls_started`."""
+
+
+Event = Mail | Recipient | Data | Content | ContentRefused | ContentEnd | StartTLS
