@@ -1,28 +1,112 @@
 """What every response and session of the portal obeys."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 
-from django.http import HttpRequest, HttpResponse
+from allauth.core.internal.httpkit import get_client_ip
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from portal.accounts.flows import session_age
+from portal.accounts.models import User
+from portal.accounts.rules.session_age import Ended
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+
 
 class SecurityHeadersMiddleware:
-    """Add the headers that Django has no setting for."""
+    """Add the headers that Django has no setting for; a view's own value stands."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response with every header that it lacks."""
         response = self.get_response(request)
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "no-store")
+        if getattr(request, "signed_out", False):
+            # Not "cookies": the browser stays known, and the words that say goodbye are in one.
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
 
-class SessionAgeMiddleware(SecurityHeadersMiddleware):
-    """placeholder"""
+class SessionAgeMiddleware:
+    """Sign out whoever was away too long, stayed too long, or was frozen, and say so."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Go on with the session, or end it."""
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        ended = session_age.advance(request)
+        return _ended(request, ended) if ended else self.get_response(request)
 
 
-class StaffSecondFactorMiddleware(SecurityHeadersMiddleware):
-    """placeholder"""
+class StaffSecondFactorMiddleware:
+    """Open the admin to staff with a second factor alone; for anyone else it does not exist."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the page, or a way to a second factor; raise Http404 for outsiders."""
+        if not request.path_info.startswith(f"/{settings.ADMIN_PATH}"):
+            return self.get_response(request)
+        if not _from_staff_network(request) or _is_outsider(request.user):
+            raise Http404
+        if request.user.is_authenticated and not _has_second_factor(request.user):
+            messages.warning(request, _("Staff sign in with a second factor. Set one up to go on."))
+            return redirect("mfa_index")
+        return self.get_response(request)
+
+
+def _ended(request: HttpRequest, ended: Ended) -> HttpResponse:
+    """Lead to sign-in and back to where one was; a frozen account is told that it is."""
+    if ended is Ended.FROZEN:
+        return redirect("account_frozen")
+    messages.info(request, _why(ended))
+    query = {"next": request.get_full_path()} if request.method == "GET" else {}
+    path = f"{reverse('account_login')}?{urlencode(query)}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": path})
+    return HttpResponseRedirect(path)
+
+
+def _why(ended: Ended) -> str:
+    if ended is Ended.IDLE:
+        minutes = settings.SESSION_IDLE_SECONDS // 60
+        return _("You were signed out after %(minutes)d minutes without activity.") % {"minutes": minutes}
+    hours = settings.SESSION_COOKIE_AGE // 3600
+    return _("You were signed out: a session ends after %(hours)d hours.") % {"hours": hours}
+
+
+def _from_staff_network(request: HttpRequest) -> bool:
+    """Return whether the client may see the admin at all (settings.ADMIN_NETWORKS; empty: from anywhere)."""
+    if not settings.ADMIN_NETWORKS:
+        return True
+    client = get_client_ip(request)
+    return client is not None and any(ip_address(client) in network for network in settings.ADMIN_NETWORKS)
+
+
+def _is_outsider(user: User | AnonymousUser) -> bool:
+    return user.is_authenticated and not user.is_staff
+
+
+def _has_second_factor(user: User | AnonymousUser) -> bool:
+    """Return whether `user` has TOTP or a passkey; recovery codes alone are none."""
+    types = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    return bool(is_mfa_enabled(user, types))

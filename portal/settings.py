@@ -47,6 +47,8 @@ CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
 # Where gunicorn listens under `manage.py up`; a TLS proxy stands before it off loopback.
 WEB_LISTEN = env.str("WEB_LISTEN", default=f"127.0.0.1:{_portal.port or 8000}")
 ADMIN_PATH = env.str("ADMIN_PATH", default="staff/")
+# From where the admin may be seen at all; empty: from anywhere.
+ADMIN_NETWORKS = networks("ADMIN_NETWORKS")
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
 # --- Stores.
@@ -112,6 +114,8 @@ TOMBSTONE_DAYS = env.int("TOMBSTONE_DAYS", default=365)
 EMAIL_URL = env.str("EMAIL_URL", default="mx:")
 NOTICE_FROM = env.str("NOTICE_FROM", default=f"notice@{PORTAL_HOST}")
 NOTICE_REPLY_TO = env.str("NOTICE_REPLY_TO", default="")
+# Where notices go with `mx:`; named here since notifications can't import the gateway.
+NOTICE_MX_HOSTS = "gateway.mx.notice_hosts"
 REPLY_FROM_RECIPIENT = boolean("REPLY_FROM_RECIPIENT", default=True)
 DEFAULT_FROM_EMAIL = NOTICE_FROM
 EMAIL_BACKEND = "notifications.backend.NoticeBackend"
@@ -151,7 +155,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    # Writes what allauth's UserSessionsMiddleware would, once a minute instead of each time.
     "portal.middleware.SessionAgeMiddleware",
     "portal.middleware.StaffSecondFactorMiddleware",
 ]
@@ -260,7 +264,21 @@ ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_MAX_EMAIL_ADDRESSES = 1
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_FORMS = {"signup": "portal.accounts.forms.ClosedSignupForm"}
+ACCOUNT_FORMS = {"reset_password": "portal.accounts.forms.PortalResetForm"}
+# Count/time/per: per address or link ("key") and per client ("ip"). Whoever is locked out waits 10 minutes at most.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/10m/key",
+    "reset_password": "20/m/ip,5/10m/key",
+    "reset_password_from_key": "20/m/ip",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+    "first_contact": "20/m/ip,6/10m/key",
+    "first_contact_code": "20/m/ip",
+    "first_contact_password": "20/m/ip",
+    "not_me": "10/m/ip",
+}
+MFA_ADAPTER = "portal.accounts.mfa_adapter.PortalMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
@@ -271,6 +289,8 @@ USERSESSIONS_TRACK_ACTIVITY = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_ACKS_LATE = True
+# A dead broker must not hold up a request or an SMTP reply: the sweep finds the row.
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -6,6 +6,6 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("messages_app.urls")),
-    path("account/", include("allauth.urls")),
+    path("", include("portal.accounts.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]

@@ -1,7 +1,27 @@
-"""How allauth behaves here: sign-up is closed, links use PORTAL_BASE_URL, mail goes out as notices."""
+"""How allauth behaves here: sign-up is closed, links use PORTAL_BASE_URL, mail goes out as codes and notices."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from messages_app import audit
+from portal.accounts import links, mailing
+from portal.accounts.client import client_of
+from portal.accounts.codes import new_reference
+from portal.accounts.forms import RESET_REFERENCE
+from portal.accounts.models import User
+from portal.accounts.notices import tell_changed
+
+# allauth's template for each mail that carries a code -> what the code is for.
+CODE_MAILS = {
+    "account/email/password_reset_code": "reset",
+    "account/email/email_confirmation": "confirm",
+    "account/email/email_confirmation_signup": "confirm",
+}
 
 
 class PortalAccountAdapter(DefaultAccountAdapter):
@@ -10,3 +30,32 @@ class PortalAccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         """Return False: an account begins with an invitation."""
         return False
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        """Stop a frozen account here, after the password was right, so that only its owner learns of it."""
+        if user.frozen_at:
+            return redirect("account_frozen")
+        answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
+
+    def authentication_failed(self, request: HttpRequest, **_credentials: Any) -> None:
+        """Note a failed sign-in; what was typed is not kept, since it may be a password in the wrong field."""
+        audit.record(audit.Event.ACCOUNT_SIGN_IN_FAILED, actor="anonymous", ip=client_of(request).ip)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send allauth's mail our way: a code at once, news about an account as a notice."""
+        if template_prefix in CODE_MAILS:
+            self._send_code(CODE_MAILS[template_prefix], email, context["code"])
+            return
+        user = User.objects.filter(email=email).first()
+        if user:
+            tell_changed(user, template_prefix.rpartition("/")[2], client_of(self.request), timezone.now())
+
+    def _send_code(self, purpose: str, email: str, code: str) -> None:
+        reference = self.request.session.get(RESET_REFERENCE) or new_reference()
+        audit.record(audit.Event.ACCOUNT_CODE_SENT, ip=client_of(self.request).ip, purpose=purpose)
+        mailing.send_code(email, code, reference, purpose, get_language() or "en")
+
+    def get_reset_password_from_key_url(self, _key: str) -> str:
+        """Return the reset page: codes are mailed, never links that are credentials."""
+        return links.absolute("/account/password/reset/")

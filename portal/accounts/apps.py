@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
+    """Accounts, first contact and sign-in."""
+
     name = "portal.accounts"
     default_auto_field = "django.db.models.BigAutoField"
 

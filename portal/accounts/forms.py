@@ -1,7 +1,87 @@
-"""Forms of the account pages."""
+"""Forms of the account pages: one question each, and paste works everywhere."""
 
+from typing import Any
+
+from allauth.account.forms import ResetPasswordForm
 from django import forms
+from django.contrib.auth import password_validation
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from portal.accounts.codes import new_reference
+from portal.accounts.models import User
+
+RESET_REFERENCE = "reset_reference"
 
 
 class ClosedSignupForm(forms.Form):
     """allauth's sign-up form, which is never shown: accounts begin with an invitation."""
+
+    def signup(self, _request: HttpRequest, _user: User) -> None:
+        """Do nothing: allauth asks for this method at start."""
+
+
+class AddressForm(forms.Form):
+    """The address that a notice was sent to."""
+
+    address = forms.CharField(
+        label=_("Email address"),
+        help_text=_("Type the address that the notice was sent to."),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+
+class CodeForm(forms.Form):
+    """The code that was mailed."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        help_text=_("6 letters. Capital or small letters both work."),
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
+
+    def add_wrong(self, tries_left: int) -> None:
+        """Say that the code was wrong and how many tries are left."""
+        text = ngettext(
+            "This code is not right. You can try %(count)d more time.",
+            "This code is not right. You can try %(count)d more times.",
+            tries_left,
+        )
+        self.add_error("code", text % {"count": tries_left})
+
+
+class NewPasswordForm(forms.Form):
+    """A password to choose: once, since it can be shown and reset."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        help_text=_("At least 12 characters. Three or four words that only you would put together are good."),
+        strip=False,
+        max_length=1024,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+
+    def clean_password(self) -> str:
+        """Return the password, if it is neither short nor common nor the address."""
+        password: str = self.cleaned_data["password"]
+        password_validation.validate_password(password, self._user)
+        return password
+
+
+class PortalResetForm(ResetPasswordForm):
+    """allauth's "forgotten password", with a reference that page and mail both show."""
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        """Begin the reset. The reference is made for an unknown address too: the answer must not differ."""
+        request.session[RESET_REFERENCE] = new_reference()
+        email: str = super().save(request, **kwargs)
+        return email

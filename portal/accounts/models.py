@@ -1,9 +1,12 @@
-"""Someone who signs in: by e-mail address, never by user name."""
+"""Someone who signs in, by e-mail address and never by user name; how they first came, and from which browsers."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+
+from messages_app.models import Recipient
 
 
 class AddressUserManager(UserManager["User"]):
@@ -43,3 +46,46 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def earlier_mail_is_locked(self, now: datetime) -> bool:
+        """Return whether mail held before `earlier_mail_before` can't be opened at `now`."""
+        return self.earlier_mail_locked_until is not None and now < self.earlier_mail_locked_until
+
+
+class FirstContact(models.Model):
+    """One try to prove an address: a code was mailed (or seemed to be), for one browser alone.
+
+    A row is made for a wrong address too, without a `recipient`: nobody can tell
+    by the answer, or by how long it took, whether the address was right.
+    """
+
+    # SHA-256 of the browser's cookie, and of the link's token; 32 bytes each.
+    nonce_hash = models.BinaryField(max_length=32, unique=True)
+    token_hash = models.BinaryField(max_length=32)
+    recipient = models.ForeignKey(Recipient, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    # HMAC-SHA256 under the secret key; the code itself is in the mail alone.
+    code_hash = models.BinaryField(max_length=32)
+    # Shown on the page and in the mail, so that one knows which code belongs here.
+    reference = models.CharField(max_length=8)
+    tries = models.PositiveSmallIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class KnownBrowser(models.Model):
+    """A browser in which an account signed in before, by the hash of its one-year cookie."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_browsers")
+    cookie_hash = models.BinaryField(max_length=32)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "cookie_hash"], name="known_browser"),)
+
+    def __str__(self) -> str:
+        return f"browser {self.pk}"

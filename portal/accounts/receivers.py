@@ -1,1 +1,52 @@
-"""What this app does when news arrives from below."""
+"""What this app does when news arrives: from below (mail was held), and from allauth (someone signed in)."""
+
+from typing import Any
+
+from allauth.account.signals import password_reset, user_logged_in
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_used
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from messages_app import audit, signals
+from messages_app.models import Recipient
+from portal.accounts.client import client_of
+from portal.accounts.flows import known_browser, reset, session_age
+from portal.accounts.flows.claim import claim_for_account
+from portal.accounts.models import User
+
+
+@receiver(signals.held)
+def bind_to_account(recipient: Recipient, **_kwargs: Any) -> None:
+    """Give newly held mail to the account of its mailbox, in the transaction that holds it."""
+    claim_for_account(recipient, timezone.now())
+
+
+@receiver(user_logged_in)
+def signed_in(request: HttpRequest, user: User, response: HttpResponse, **_kwargs: Any) -> None:
+    """Start the session's clock, note who came from where, and get to know the browser."""
+    now = timezone.now()
+    session_age.begin(request)
+    audit.record(audit.Event.ACCOUNT_SIGNED_IN, actor=f"user:{user.pk}", ip=client_of(request).ip)
+    reset.unlock_by_browser(request, user, now)
+    known_browser.remember(request, response, user, now)
+
+
+@receiver(user_logged_out)
+def signed_out(request: HttpRequest, **_kwargs: Any) -> None:
+    """Let the middleware tell the browser to forget what it kept."""
+    request.signed_out = True  # type: ignore[attr-defined]
+
+
+@receiver(password_reset)
+def reset_by_mail(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    """Treat a reset by e-mail alone as possibly somebody else's."""
+    reset.after_reset(request, user, timezone.now())
+
+
+@receiver(authenticator_used)
+def proved_by_factor(user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Open earlier mail to whoever has a factor from before the reset."""
+    reset.unlock_by_factor(user, authenticator, timezone.now())

@@ -1,0 +1,22 @@
+"""Who is asking: the address and browser that alerts and the audit log name."""
+
+from dataclasses import dataclass
+
+from allauth.core.internal.httpkit import get_client_ip
+from django.http import HttpRequest
+
+BROWSER_LIMIT = 200
+
+
+@dataclass(frozen=True)
+class Client:
+    """The other side of a request, as far as it can be known."""
+
+    ip: str | None
+    browser: str
+
+
+def client_of(request: HttpRequest) -> Client:
+    """Return the client of `request`; the address is believed only through as many proxies as are trusted."""
+    browser = request.headers.get("user-agent", "")[:BROWSER_LIMIT]
+    return Client(get_client_ip(request), "".join(character for character in browser if character.isprintable()))

@@ -1,0 +1,35 @@
+"""Follow the pointer in a notice: it names a message, and opens nothing."""
+
+from allauth.account.models import EmailAddress
+
+from messages_app.models import Recipient
+from messages_app.rules.states import IN_PORTAL
+from notifications.models import Invitation
+from portal.accounts.cookies import digest
+
+
+def recipient_of(token: str) -> Recipient | None:
+    """Return whose message `token` points to, None where nobody's."""
+    invitation = (
+        Invitation.objects.select_related("recipient", "recipient__message").filter(token_hash=digest(token)).first()
+    )
+    return invitation.recipient if invitation else None
+
+
+def is_over(recipient: Recipient | None) -> bool:
+    """Return whether a message is known to have ended, or its account was removed.
+
+    An unknown token is not "over": it is asked for an address like any other, so
+    that trying tokens teaches nothing.
+    """
+    if recipient is None:
+        return False
+    orphaned = recipient.claimed_at is not None and recipient.claimed_by_id is None
+    return orphaned or recipient.state not in IN_PORTAL
+
+
+def has_account(recipient: Recipient | None) -> bool:
+    """Return whether the mailbox of `recipient` belongs to an account: then one signs in."""
+    if recipient is None:
+        return False
+    return EmailAddress.objects.filter(email=recipient.mailbox, verified=True).exists()

@@ -1,0 +1,37 @@
+"""Remember the browsers in which an account signed in: a year, by the hash of a cookie."""
+
+from datetime import datetime, timedelta
+
+from django.http import HttpRequest, HttpResponse
+
+from portal.accounts import cookies
+from portal.accounts.models import KnownBrowser, User
+
+LASTS = timedelta(days=365)
+
+
+def remember(request: HttpRequest, response: HttpResponse, user: User, now: datetime) -> None:
+    """Give the browser its cookie and note that `user` signed in with it.
+
+    Not while earlier mail is locked: whoever reset the password by e-mail alone
+    would make their own browser known, and lift the lock with it.
+    """
+    value = cookies.read(request, cookies.BROWSER) or cookies.new_token()
+    cookies.write(response, cookies.BROWSER, value, lasts=LASTS)
+    if user.earlier_mail_is_locked(now):
+        return
+    KnownBrowser.objects.update_or_create(
+        user=user,
+        cookie_hash=cookies.digest(value),
+        defaults={"last_seen_at": now},
+        create_defaults={"last_seen_at": now, "first_seen_at": now},
+    )
+
+
+def is_known(request: HttpRequest, user: User, now: datetime, *, before: datetime | None = None) -> bool:
+    """Return whether `user` signed in with this browser within a year (and first so before `before`)."""
+    value = cookies.read(request, cookies.BROWSER)
+    known = KnownBrowser.objects.filter(
+        user=user, cookie_hash=cookies.digest(value), last_seen_at__gt=now - LASTS, first_seen_at__lt=before or now
+    )
+    return bool(value) and known.exists()

@@ -1,0 +1,76 @@
+"""Take "this wasn't me" at its word: freeze an account that the wrong person may have, and hold its messages again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core import signing
+from django.db import transaction
+
+from messages_app import audit
+from messages_app.models import Recipient
+from messages_app.rules.states import State
+from portal.accounts.client import Client
+from portal.accounts.flows.sign_out import end_sessions
+from portal.accounts.links import NOT_ME_SALT
+from portal.accounts.models import User
+
+LINK_LASTS = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What a signed link says: whose account, and who was told ("owner" or "sender")."""
+
+    user: User
+    teller: str
+
+
+def alarm_of(token: str) -> Alarm | None:
+    """Return the alarm that `token` stands for, None where it is forged, old or the account is gone."""
+    try:
+        said = signing.loads(token, salt=NOT_ME_SALT, max_age=LINK_LASTS)
+    except signing.BadSignature:
+        return None
+    user = User.objects.filter(pk=said["user"]).first()
+    return Alarm(user, said["teller"]) if user else None
+
+
+def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
+    """Return whether this froze the account (False: it was frozen already).
+
+    Nobody signs in until staff lift it; its browsers are strangers again; what was
+    read is held as if it had not been, and stays bound to the account.
+    """
+    with transaction.atomic():
+        if not User.objects.filter(pk=alarm.user.pk, frozen_at=None).update(frozen_at=now):
+            return False
+        alarm.user.known_browsers.all().delete()
+        held = _hold_again(alarm.user)
+        audit.record(
+            audit.Event.ACCOUNT_FROZEN,
+            actor=f"link:{alarm.teller}",
+            ip=client.ip,
+            user=alarm.user.pk,
+            held_again=held,
+        )
+    end_sessions(alarm.user)
+    return True
+
+
+def lift(user: User) -> None:
+    """Let `user` in again, by a new password alone: the old one may be the stranger's."""
+    user.frozen_at = None
+    user.set_unusable_password()
+    user.save(update_fields=["frozen_at", "password"])
+
+
+def _hold_again(user: User) -> int:
+    """Return how many read messages of `user` are held again."""
+    held = 0
+    for recipient in Recipient.objects.filter(claimed_by=user, state=State.READ):
+        if Recipient.objects.filter(pk=recipient.pk, state=State.READ).update(
+            state=State.HELD, read_at=None, reason="not_me", reason_text="The account that read it was frozen."
+        ):
+            held += 1
+            audit.record(audit.Event.RECIPIENT_HELD, message=recipient.message_id, recipient=recipient.pk)
+    return held

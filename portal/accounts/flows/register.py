@@ -1,0 +1,53 @@
+"""Make the account of someone who proved an address: user, verified address, mail, alerts, all or nothing."""
+
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from django.db import IntegrityError, transaction
+from django.utils.translation import get_language
+
+from messages_app import audit
+from portal.accounts.client import Client
+from portal.accounts.flows.claim import claim_all
+from portal.accounts.models import FirstContact, User
+from portal.accounts.notices import tell_registered
+
+
+class Taken(Exception):  # noqa: N818, an outcome that the page explains
+    """Another browser was first: this address has an account now."""
+
+
+def new_user(contact: FirstContact) -> User:
+    """Return the user that `contact` may become, unsaved, for the password's rules to look at."""
+    if contact.recipient is None:
+        raise Taken
+    return User(email=contact.recipient.mailbox, language=get_language() or "")
+
+
+def register(contact: FirstContact, password: str, client: Client, now: datetime) -> User:
+    """Return the new account; it owns the mailbox's held mail, and owner and senders are told.
+
+    Raises Taken if the address got an account meanwhile, or `contact` was used.
+    """
+    user = new_user(contact)
+    user.set_password(password)  # 100 ms of hashing, before the transaction
+    try:
+        with transaction.atomic():
+            _use(contact, now)
+            _save(user, client, now)
+    except IntegrityError as error:
+        raise Taken from error
+    return user
+
+
+def _use(contact: FirstContact, now: datetime) -> None:
+    """Take `contact`, once."""
+    if not FirstContact.objects.filter(pk=contact.pk, used_at=None, verified_at__isnull=False).update(used_at=now):
+        raise Taken
+
+
+def _save(user: User, client: Client, now: datetime) -> None:
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    audit.record(audit.Event.ACCOUNT_REGISTERED, actor=f"user:{user.pk}", ip=client.ip)
+    tell_registered(user, claim_all(user, user.email, now), client, now)

@@ -1,0 +1,62 @@
+"""What follows a password reset by e-mail alone: the mailbox may be in other hands.
+
+Other sessions end, the owner is told, the second factor stays, and mail held
+before the reset stays locked for a day, unless there is better proof.
+"""
+
+from datetime import datetime, timedelta
+
+from allauth.mfa.models import Authenticator
+from django.http import HttpRequest
+
+from messages_app import audit
+from portal.accounts.client import client_of
+from portal.accounts.flows.known_browser import is_known
+from portal.accounts.flows.sign_out import end_sessions
+from portal.accounts.models import User
+
+LOCK_LASTS = timedelta(hours=24)
+
+
+def after_reset(request: HttpRequest, user: User, now: datetime) -> None:
+    """End the sessions of `user` and lock earlier mail, unless this browser signed in before."""
+    end_sessions(user)
+    audit.record(audit.Event.ACCOUNT_PASSWORD_RESET, actor=f"user:{user.pk}", ip=client_of(request).ip)
+    if not is_known(request, user, now):
+        lock_earlier_mail(user, now)
+
+
+def lock_earlier_mail(user: User, now: datetime) -> None:
+    """Lock what was held before `now` for a day.
+
+    A reset during a lock makes it last longer but leaves where "earlier" ends:
+    otherwise a factor or browser added after the first reset would count as older
+    than the second, and lift it.
+    """
+    if not user.earlier_mail_is_locked(now):
+        user.earlier_mail_before = now
+    user.earlier_mail_locked_until = now + LOCK_LASTS
+    user.save(update_fields=["earlier_mail_before", "earlier_mail_locked_until"])
+
+
+def unlock_by_factor(user: User, factor: Authenticator, now: datetime) -> None:
+    """Lift the lock for a passkey, TOTP or recovery code that is older than the reset."""
+    if _is_older(user, factor.created_at, now):
+        _unlock(user)
+
+
+def unlock_by_browser(request: HttpRequest, user: User, now: datetime) -> None:
+    """Lift the lock for a browser that signed in before the reset."""
+    if user.earlier_mail_is_locked(now) and is_known(request, user, now, before=user.earlier_mail_before):
+        _unlock(user)
+
+
+def _is_older(user: User, made_at: datetime, now: datetime) -> bool:
+    return (
+        user.earlier_mail_is_locked(now) and user.earlier_mail_before is not None and made_at < user.earlier_mail_before
+    )
+
+
+def _unlock(user: User) -> None:
+    user.earlier_mail_before = user.earlier_mail_locked_until = None
+    user.save(update_fields=["earlier_mail_before", "earlier_mail_locked_until"])

@@ -1,0 +1,43 @@
+"""Keep a session's clock in the session itself: when it began, and when it was last used."""
+
+import time
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest
+
+from portal.accounts.rules.session_age import Ended, Limits, activity_is_due, why_over
+
+STARTED = "signed_in_at"
+ACTIVE = "active_at"
+
+
+def begin(request: HttpRequest) -> None:
+    """Start the clock of a session that was signed in just now."""
+    request.session[STARTED] = request.session[ACTIVE] = int(time.time())
+
+
+def touch(request: HttpRequest) -> None:
+    """Note activity, in the session and in the list of sessions that its owner sees."""
+    request.session[ACTIVE] = int(time.time())
+    UserSession.objects.create_from_request(request)
+
+
+def advance(request: HttpRequest) -> Ended | None:
+    """Return why the session of `request` ended here, None while it goes on; write activity once a minute."""
+    if STARTED not in request.session:
+        begin(request)
+    ended = _why_over(request)
+    if ended:
+        logout(request)
+    elif activity_is_due(int(time.time()), request.session[ACTIVE]):
+        touch(request)
+    return ended
+
+
+def _why_over(request: HttpRequest) -> Ended | None:
+    if getattr(request.user, "frozen_at", None):
+        return Ended.FROZEN
+    limits = Limits(settings.SESSION_IDLE_SECONDS, settings.SESSION_COOKIE_AGE)
+    return why_over(int(time.time()), request.session[STARTED], request.session[ACTIVE], limits)

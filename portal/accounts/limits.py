@@ -1,0 +1,12 @@
+"""Rate limits of our own pages, counted as allauth counts its own: shared by all workers, healed by time."""
+
+from allauth.core import ratelimit
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def over_limit(request: HttpRequest, action: str, key: str = "") -> bool:
+    """Return whether `request` is one too many for `action` (settings.ACCOUNT_RATE_LIMITS)."""
+    if action not in settings.ACCOUNT_RATE_LIMITS:
+        raise KeyError(action)
+    return not ratelimit.consume(request, action=action, key=key)

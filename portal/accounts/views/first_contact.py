@@ -1,0 +1,139 @@
+"""The pages of first contact: the address, the code, the password. A GET changes nothing: scanners follow links."""
+
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
+from allauth.core.ratelimit import respond_429
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import get_language
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from messages_app import audit
+from messages_app.models import Recipient
+from portal.accounts import cookies, mailing
+from portal.accounts.client import client_of
+from portal.accounts.flows import first_contact, invitation
+from portal.accounts.flows.first_contact import Answer, Started
+from portal.accounts.flows.register import Taken, new_user, register
+from portal.accounts.forms import AddressForm, CodeForm, NewPasswordForm
+from portal.accounts.limits import over_limit
+from portal.accounts.links import message_path
+from portal.accounts.masking import masked
+from portal.accounts.models import FirstContact, User
+
+COOKIE_LASTS = first_contact.CODE_LASTS + first_contact.PASSWORD_LASTS
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def open_message(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask for the address that the notice was sent to; any address gets the same answer."""
+    recipient = invitation.recipient_of(token)
+    if request.user.is_authenticated:
+        return _signed_in(request, recipient)
+    if invitation.is_over(recipient):
+        return render(request, "accounts/link_over.html", status=410)
+    form = AddressForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "accounts/open.html", {"form": form, "token": token})
+    if over_limit(request, "first_contact", cookies.digest(token).hex()):
+        return respond_429(request)
+    if recipient and invitation.has_account(recipient):
+        return _to_sign_in(recipient)
+    started = first_contact.start(token, recipient, form.cleaned_data["address"], timezone.now())
+    _mail_code(request, started)
+    response = redirect("open_code", token=token)
+    cookies.write(response, cookies.FIRST_CONTACT, started.nonce, lasts=COOKIE_LASTS)
+    return response
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def enter_code(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask for the code that was mailed, in the browser that asked for it."""
+    nonce = cookies.read(request, cookies.FIRST_CONTACT)
+    contact = first_contact.of_browser(token, nonce)
+    if contact is None:
+        return _start_again(request, token, "browser")
+    if first_contact.may_choose_password(contact, timezone.now()):
+        return redirect("open_password", token=token)
+    form = CodeForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return _code_page(request, token, contact, form)
+    if over_limit(request, "first_contact_code"):
+        return respond_429(request)
+    answer = first_contact.try_code(contact, nonce, form.cleaned_data["code"], timezone.now())
+    if answer is Answer.RIGHT:
+        return redirect("open_password", token=token)
+    if answer is Answer.WRONG:
+        form.add_wrong(first_contact.tries_left(contact))
+    return _code_page(request, token, contact, form)
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def choose_password(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask for a password; then the account exists, is signed in and reads its message."""
+    contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT))
+    if contact is None or not first_contact.may_choose_password(contact, timezone.now()):
+        return _start_again(request, token, "code")
+    form = NewPasswordForm(request.POST or None, user=new_user(contact))
+    if request.method == "POST" and over_limit(request, "first_contact_password"):
+        return respond_429(request)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "accounts/choose_password.html", {"form": form, "token": token, "contact": contact})
+    try:
+        user = register(contact, form.cleaned_data["password"], client_of(request), timezone.now())
+    except Taken:
+        return _to_sign_in(contact.recipient)
+    return _sign_in(request, user, contact)
+
+
+def _signed_in(request: HttpRequest, recipient: Recipient | None) -> HttpResponse:
+    """Lead the owner to the message, and tell anyone else that the notice is for another address."""
+    if recipient and recipient.claimed_by_id == request.user.pk:
+        return HttpResponseRedirect(message_path(recipient))
+    for_address = masked(recipient.mailbox) if recipient else ""
+    return render(request, "accounts/wrong_account.html", {"for_address": for_address}, status=404)
+
+
+def _to_sign_in(recipient: Recipient | None) -> HttpResponse:
+    """Lead through sign-in to the message: an account exists, whatever address was typed."""
+    next_path = message_path(recipient) if recipient else reverse("inbox")
+    return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': next_path})}")
+
+
+def _mail_code(request: HttpRequest, started: Started) -> None:
+    if started.recipient is None:
+        return
+    audit.record(
+        audit.Event.ACCOUNT_CODE_SENT,
+        ip=client_of(request).ip,
+        message=started.recipient.message_id,
+        recipient=started.recipient.pk,
+    )
+    mailing.send_code(
+        started.recipient.address, started.code, started.reference, "first-contact", get_language() or "en"
+    )
+
+
+def _code_page(request: HttpRequest, token: str, contact: FirstContact, form: CodeForm) -> HttpResponse:
+    if not first_contact.takes_codes(contact, timezone.now()):
+        return _start_again(request, token, "code")
+    return render(request, "accounts/enter_code.html", {"form": form, "token": token, "contact": contact})
+
+
+def _start_again(request: HttpRequest, token: str, why: str) -> HttpResponse:
+    """Say why this can't go on ("browser" or "code"), with the way back to the start."""
+    return render(request, "accounts/start_again.html", {"token": token, "why": why}, status=410)
+
+
+def _sign_in(request: HttpRequest, user: User, contact: FirstContact) -> HttpResponse:
+    path = message_path(contact.recipient) if contact.recipient else reverse("inbox")
+    login = Login(user=user, email=user.email, redirect_url=path)
+    response: HttpResponse = perform_password_login(request, {"email": user.email}, login)
+    cookies.forget(response, cookies.FIRST_CONTACT)
+    return response
