@@ -59,6 +59,7 @@ class Stack:
     smtpd_port: int
     web_port: int
     home_port: int
+    stores: list[Path] = field(default_factory=list)
     processes: dict[str, Process] = field(default_factory=dict)
     running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _shell: Shell | None = None
@@ -105,6 +106,10 @@ class Stack:
     def logs(self) -> str:
         """Return the output of every process."""
         return "\n".join(f"--- {name}\n{process.tail(100_000)}" for name, process in self.processes.items())
+
+    def kept(self) -> list[Path]:
+        """Return every folder that something of ours is kept in: data, logs, temporary files, database, broker."""
+        return [self.directory / name for name in ("data", "logs", "tmp")] + self.stores
 
     def manage(self, *arguments: str) -> str:
         """Return the output of a manage.py command."""
@@ -177,11 +182,11 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
     """Run Postern; `extra` is added to the environment of all its processes."""
     with contextlib.ExitStack() as running:
         directory = running.enter_context(private_directory(kind))
-        (directory / "logs").mkdir()
-        post = running.enter_context(sink())
-        stores = _stores(kind, running)
-        server = _describe(kind, directory, internet, post, stores | extra)
-        server.running = running
+        for name in ("logs", "tmp"):
+            (directory / name).mkdir()
+        urls, stores = _stores(kind, running)
+        server = _describe(kind, directory, internet, running.enter_context(sink()), urls | extra)
+        server.running, server.stores = running, stores
         internet.public.leaf("localhost").write(directory, "smtpd")
         run([sys.executable, "-c", PREPARE], env=server.env, cwd=REPOSITORY)
         internet.dns.zone.host(HOME_HOST, "127.0.0.1")
@@ -192,11 +197,11 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
         yield server
 
 
-def _stores(kind: str, running: contextlib.ExitStack) -> dict[str, str]:
+def _stores(kind: str, running: contextlib.ExitStack) -> tuple[dict[str, str], list[Path]]:
     if kind == "embedded":
-        return {}
+        return {}, []
     database, broker = running.enter_context(postgres()), running.enter_context(redis())
-    return {"DATABASE_URL": database.url(), "REDIS_URL": broker.url()}
+    return {"DATABASE_URL": database.url(), "REDIS_URL": broker.url()}, [database.data, broker.directory]
 
 
 def _describe(kind: str, directory: Path, internet: Internet, post: Sink, extra: dict[str, str]) -> Stack:
@@ -206,6 +211,7 @@ def _describe(kind: str, directory: Path, internet: Internet, post: Sink, extra:
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(directory / "tmp"),
         "DATA_DIR": str(directory / "data"),
         "KEY_DIR": str(directory / "data" / "keys"),
         "SECRET_KEY": secrets.token_urlsafe(64),
@@ -249,7 +255,15 @@ def _programs(kind: str, web_port: int) -> dict[str, tuple[list[str], dict[str, 
 
 def _worker(queues: str) -> list[str]:
     celery = [sys.executable, "-m", "celery", "--app=portal", "worker", f"--queues={queues}", "--pool=threads"]
-    return [*celery, "--concurrency=4", "--loglevel=info", f"--hostname={queues.split(',', maxsplit=1)[0]}@localhost"]
+    return [
+        *celery,
+        "--concurrency=4",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+        "--loglevel=info",
+        f"--hostname={queues.split(',', maxsplit=1)[0]}@localhost",
+    ]
 
 
 def page(url: str) -> str:
