@@ -8,7 +8,7 @@ from django.dispatch import Signal
 
 # message: Message, recipients: list[Recipient]; committed by intake, the portal or a report.
 accepted = Signal()
-# recipient: Recipient, sender_name: str (display name of the From header, "" where unknown).
+# recipient: Recipient, sender_name: str (display name of the From header, "" where unknown); one recipient at a time.
 held = Signal()
 # user: User, recipients: list[Recipient]; an account claimed held mail.
 claimed = Signal()
@@ -18,3 +18,5 @@ read = Signal()
 expired = Signal()
 # message: Message, recipients: list[Recipient]; failed for good, the sender is to be told.
 bounced = Signal()
+# message: Message, recipients: list[Recipient]; held together, so that the sender gets one report.
+held_together = Signal()

@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class NotificationsConfig(AppConfig):
+    """The Django app."""
+
     name = "notifications"
     default_auto_field = "django.db.models.BigAutoField"
 

@@ -13,8 +13,8 @@ class Notice(models.Model):
     class Kind(models.TextChoices):
         FIRST = "first", "a message is waiting (to the recipient)"
         HELD_REPORT = "held_report", "your message was held (to the sender)"
-        CODE = "code", "a code to prove an address"
         REGISTERED = "registered", "someone registered (to sender and recipient)"
+        ALERT = "alert", "an account changed (to its owner)"
 
     class State(models.TextChoices):
         DUE = "due", "due"

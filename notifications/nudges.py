@@ -1,0 +1,34 @@
+"""Ask for due notices to be sent: a hint, which may be lost, since the sweep looks again."""
+
+import structlog
+from django.core.cache import cache
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger()
+
+_KEY = "nudge-notices"
+# A nudge that got lost with the broker stops others for this long, in seconds.
+PENDING_SECONDS = 10
+
+
+def nudge_on_commit() -> None:
+    """Nudge the notices' queue once the running transaction is committed."""
+    transaction.on_commit(nudge, robust=True)
+
+
+def nudge() -> None:
+    """Enqueue one drain, unless one is pending. A dead broker is no error: rows are the truth."""
+    from notifications.tasks import drain  # noqa: PLC0415, tasks import this module
+
+    if not cache.add(_KEY, 1, PENDING_SECONDS):
+        return
+    try:
+        drain.delay()
+    except OperationalError as error:
+        log.warning("nudge.lost", queue="notices", error=type(error).__name__)
+
+
+def begun() -> None:
+    """Note that a drain runs: what comes from now on needs a nudge of its own."""
+    cache.delete(_KEY)

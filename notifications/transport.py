@@ -1,0 +1,111 @@
+"""Carry notices, and nothing else, to the smarthost or to the recipient's own MX.
+
+The one transport here that may go without verified TLS. It takes a `NoticeMail`,
+which has no room for content.
+"""
+
+import smtplib
+import ssl
+from collections.abc import Callable
+from email.utils import parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from django.conf import settings
+from django.core.mail import BadHeaderError
+from django.utils.module_loading import import_string
+
+from messages_app import loop_token
+from notifications.mail import NoticeMail, compose
+
+TIMEOUT_SECONDS = 60
+DEFAULT_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+_PERMANENT = range(500, 600)
+
+
+class NotSent(Exception):  # noqa: N818, reads as what happened
+    """A notice that did not leave; `permanent` says whether trying again is of use."""
+
+    def __init__(self, text: str, *, permanent: bool) -> None:
+        super().__init__(text)
+        self.permanent = permanent
+
+
+def send(mail: NoticeMail, language: str = "en") -> None:
+    """Hand `mail` over, or raise NotSent."""
+    try:
+        content = compose(mail, language).message().as_bytes(linesep="\r\n")
+    except BadHeaderError as error:
+        raise NotSent("an address smuggles a line break", permanent=True) from error
+    _, address = parseaddr(mail.to_address)
+    try:
+        _hand_over(loop_token.return_path(), address, content)
+    except smtplib.SMTPResponseException as error:
+        text = f"{error.smtp_code} {_printable(error.smtp_error)}"
+        raise NotSent(text, permanent=error.smtp_code in _PERMANENT) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        code, reply = next(iter(error.recipients.values()))
+        raise NotSent(f"{code} {_printable(reply)}", permanent=code in _PERMANENT) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(f"{type(error).__name__}: {error}"[:500], permanent=False) from error
+
+
+def _printable(reply: bytes | str) -> str:
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
+    return "".join(c if c.isprintable() else " " for c in text)[:500]
+
+
+def _hand_over(return_path: str, address: str, content: bytes) -> None:
+    url = urlsplit(settings.EMAIL_URL)
+    if url.scheme == "mx":
+        _to_mx(return_path, address, content)
+    else:
+        _to_smarthost(url, return_path, address, content)
+
+
+def _to_smarthost(url: SplitResult, return_path: str, address: str, content: bytes) -> None:
+    """Send through the organisation's smarthost; `smtp+tls` and `smtps` verify its certificate."""
+    host, port = url.hostname or "", url.port or DEFAULT_PORTS[url.scheme]
+    context = ssl.create_default_context(cafile=_trust_roots())
+    if url.scheme == "smtps":
+        client: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
+    else:
+        client = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS, local_hostname=settings.HELO_NAME)
+    with client:
+        if url.scheme == "smtp+tls":
+            client.starttls(context=context)
+        if url.username:
+            client.login(unquote(url.username), unquote(url.password or ""))
+        client.sendmail(return_path, [address], content)
+
+
+def _trust_roots() -> str | None:
+    return str(settings.TRUST_ROOTS) if settings.TRUST_ROOTS else None
+
+
+def _to_mx(return_path: str, address: str, content: bytes) -> None:
+    """Send to the first MX of the address that answers, with TLS where it is offered."""
+    hosts: Callable[[str], list[tuple[str, str, int]]] = import_string(settings.NOTICE_MX_HOSTS)
+    problem: Exception = OSError("no mail host was found")
+    for name, ip, port in hosts(address.rpartition("@")[2]):
+        try:
+            with smtplib.SMTP(timeout=TIMEOUT_SECONDS, local_hostname=settings.HELO_NAME) as client:
+                client.connect(ip, port)
+                _opportunistic_tls(client, name)
+                client.sendmail(return_path, [address], content)
+                return
+        except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as error:
+            problem = error
+    raise problem
+
+
+def _opportunistic_tls(client: smtplib.SMTP, name: str) -> None:
+    """Encrypt where the host offers it, whoever it is: better than nothing, and no more is claimed."""
+    client.ehlo()
+    if not client.has_extn("starttls"):
+        return
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    client._host = name  # type: ignore[attr-defined]  # noqa: SLF001, the SNI name; the connection went to an address
+    client.starttls(context=context)
+    client.ehlo()

@@ -1,0 +1,167 @@
+"""Notices: rows in the transaction of what they tell, and mail that can't carry content."""
+
+import dataclasses
+import email
+from datetime import timedelta
+from email import policy
+from email.message import EmailMessage
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+from django.utils import timezone
+
+from messages_app import audit, loop_token, signals
+from messages_app.models import AuditEvent
+from notifications import mail, outbox, transport
+from notifications.models import Invitation, Notice
+from tests.factories import RITA, SAM, make_keys, make_message
+from tests.harness.processes import free_port
+
+NOW = timezone.now()
+EVERY_MAIL = [
+    mail.FirstNotice(RITA, SAM, "Sam Moore", NOW, "http://localhost:8000/open/x/"),
+    mail.HeldReport(SAM, (mail.HeldCopy(RITA, "mx1.partner.example offered no STARTTLS"),), NOW, NOW),
+    mail.CodeMail(RITA, "K7Q2ZD", "Otter 41", "open"),
+    mail.AccountAlert(RITA, "registered", "owner", RITA, NOW, "192.0.2.1", "Firefox on Linux", "http://localhost/n/"),
+    mail.AccountAlert(SAM, "registered", "sender", RITA, NOW, "192.0.2.1", "Firefox on Linux", "http://localhost/n/"),
+    mail.AccountAlert(RITA, "password_reset", "owner", RITA, NOW, "192.0.2.1", "Firefox", "http://localhost/n/"),
+    mail.AccountAlert(RITA, "other", "owner", RITA, NOW, "192.0.2.1", "Firefox", ""),
+    mail.Probe(SAM),
+]
+
+
+class Inbox(MessageHandler):
+    """Keeps what arrives, with its reverse-path."""
+
+    def __init__(self):
+        super().__init__()
+        self.letters = []
+        self.reverse_paths = []
+
+    def prepare_message(self, session, envelope):  # noqa: ARG002, aiosmtpd calls it
+        self.reverse_paths.append(envelope.mail_from)
+        return email.message_from_bytes(envelope.content, policy=policy.default)
+
+    def handle_message(self, message):
+        self.letters.append(message)
+
+
+@pytest.fixture
+def smarthost(settings):
+    inbox = Inbox()
+    controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    settings.EMAIL_URL = f"smtp://127.0.0.1:{controller.port}"
+    yield inbox
+    controller.stop()
+
+
+def held(settings, tmp_path):
+    make_keys(settings, tmp_path)
+    message = make_message(recipients=(RITA,))
+    recipient = message.recipients.get()
+    recipient.state, recipient.held_at, recipient.expires_at = "held", NOW, NOW + timedelta(days=30)
+    recipient.reason_text = "mx1.partner.example offered no STARTTLS"
+    recipient.save()
+    return recipient
+
+
+@pytest.mark.parametrize("notice", EVERY_MAIL, ids=lambda notice: type(notice).__name__)
+def test_every_notice_is_text_and_html_marked_as_ours_and_not_to_be_answered_by_machines(notice):
+    parsed = email.message_from_bytes(mail.compose(notice).message().as_bytes(), policy=policy.default)
+    assert isinstance(parsed, EmailMessage)
+    assert [part.get_content_type() for part in parsed.iter_parts()] == ["text/plain", "text/html"]
+    assert parsed["Auto-Submitted"] == "auto-generated"
+    assert loop_token.verify(parsed[loop_token.HEADER])
+    text, html = (part.get_content() for part in parsed.iter_parts())
+    assert notice.to_address in text or isinstance(notice, mail.Probe)
+    assert "{{" not in text + html
+    assert "<img" not in html
+    assert "<script" not in html
+
+
+def test_a_first_notice_names_sender_recipient_expiry_and_the_whole_address_to_open():
+    text = mail.compose(EVERY_MAIL[0]).body
+    for words in (SAM, RITA, "http://localhost:8000/open/x/", "Pick it up by"):
+        assert words in text
+
+
+def test_no_notice_has_a_field_for_content():
+    allowed = {
+        "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
+        "reference", "purpose", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
+    }  # fmt: skip
+    for notice in EVERY_MAIL:
+        assert {field.name for field in dataclasses.fields(notice)} <= allowed
+
+
+def test_a_line_break_in_an_address_is_permanent():
+    smuggled = dataclasses.replace(EVERY_MAIL[0], to_address="rita@partner.example\r\nBcc: mallory@evil.example")
+    with pytest.raises(transport.NotSent) as caught:
+        transport.send(smuggled)
+    assert caught.value.permanent
+
+
+def test_a_senders_display_name_can_say_neither_another_address_nor_another_header():
+    tricky = dataclasses.replace(EVERY_MAIL[0], sender_name='Bank" <boss@bank.example>\r\nX: y')
+    sent = email.message_from_bytes(mail.compose(tricky).message().as_bytes(), policy=policy.default)
+    assert [address.addr_spec for address in sent["From"].addresses] == ["notice@localhost"]
+    assert sent["X"] is None
+
+
+def test_a_held_copy_brings_a_notice_and_one_report_to_the_sender(db, settings, tmp_path):
+    recipient = held(settings, tmp_path)
+    signals.held.send(None, recipient=recipient, sender_name="Sam Moore")
+    signals.held_together.send(None, message=recipient.message, recipients=[recipient])
+    assert set(Notice.objects.values_list("kind", "to_address")) == {("first", RITA), ("held_report", SAM)}
+
+
+def test_a_sent_notice_points_to_the_message_by_a_token_of_which_only_the_hash_is_stored(
+    db, settings, tmp_path, smarthost
+):
+    recipient = held(settings, tmp_path)
+    signals.held.send(None, recipient=recipient, sender_name="Sam Moore")
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    outbox.send(notice)
+    notice.refresh_from_db()
+    assert notice.state == Notice.State.SENT
+    assert smarthost.letters[0]["From"].addresses[0].display_name == "Sam Moore via Postern"
+    assert loop_token.from_return_path(smarthost.reverse_paths[0])
+    text = smarthost.letters[0].get_body(("plain",)).get_content()
+    token = text.split("/open/")[1].split("/")[0]
+    assert Invitation.objects.get().recipient == recipient
+    assert token.encode() not in bytes(Invitation.objects.get().token_hash)
+    assert AuditEvent.objects.filter(event=audit.Event.NOTICE_SENT, recipient_id=recipient.pk).exists()
+
+
+def test_a_claimed_notice_is_not_claimed_again(db, settings, tmp_path):
+    signals.held.send(None, recipient=held(settings, tmp_path), sender_name="")
+    assert len(outbox.claim_due(timezone.now(), 10)) == 1
+    assert outbox.claim_due(timezone.now(), 10) == []
+
+
+def test_a_notice_whose_smarthost_is_away_waits_and_is_given_up_after_three_days(db, settings, tmp_path):
+    settings.EMAIL_URL = "smtp://127.0.0.1:1"
+    signals.held.send(None, recipient=held(settings, tmp_path), sender_name="")
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    outbox.send(notice)
+    notice.refresh_from_db()
+    assert (notice.state, notice.failures) == ("due", 1)
+    assert notice.next_attempt_at > timezone.now()
+    notice.created_at -= timedelta(days=4)
+    notice.save()
+    (notice,) = outbox.claim_due(timezone.now() + timedelta(minutes=2), 10)
+    outbox.send(notice)
+    notice.refresh_from_db()
+    assert notice.state == "failed"
+
+
+def test_an_invitation_to_a_message_that_has_ended_is_not_sent(db, settings, tmp_path, smarthost):
+    recipient = held(settings, tmp_path)
+    signals.held.send(None, recipient=recipient, sender_name="")
+    recipient.state = "expired"
+    recipient.save()
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    outbox.send(notice)
+    assert not smarthost.letters
