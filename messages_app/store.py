@@ -8,10 +8,12 @@ so a row never refers to bytes that are not there. Files that no row refers to
 
 import io
 import os
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +28,7 @@ from messages_app.sealing.files import sync_directory
 
 INLINE = 64 * 1024
 _TEMPORARY = "."
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _root() -> Path:
@@ -70,7 +73,7 @@ class SealedSpool:
     def finish(self) -> bytes | None:
         """Return the bytes for the row, or None where they are in the store, durable.
 
-        Raises OSError, after which nothing is left in the store.
+        Raises OSError; what is left in the store then is replaced or swept.
         """
         if self._file is None:
             return bytes(self._memory)
@@ -98,7 +101,9 @@ class SealedSpool:
         """Leave nothing behind. Does nothing after `finish()`."""
         self._memory = bytearray()
         if self._file is not None:
-            self._file.close()
+            # A full disk makes closing fail too; the file is closed all the same.
+            with suppress(OSError):
+                self._file.close()
             self._temporary.unlink(missing_ok=True)
 
 
@@ -133,19 +138,25 @@ def sweep_orphans(older_than: timedelta = timedelta(days=1)) -> int:
     Only what has not changed for `older_than`: younger files may be about to be committed.
     """
     before = time.time() - older_than.total_seconds()
-    old = [directory for directory in _message_directories() if directory.stat().st_mtime < before]
-    return sum(_sweep(directory, before) for directory in old)
+    return sum(_sweep(directory, before) for directory in _message_directories() if _older(directory, before))
 
 
 def _message_directories() -> Iterator[Path]:
-    return _root().glob("??/*")
+    return (path for path in _root().glob("??/*") if _ID.fullmatch(path.name))
+
+
+def _older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:  # somebody else was faster
+        return False
 
 
 def _sweep(directory: Path, before: float) -> int:
     if not Message.objects.filter(pk=directory.name, shredded_at=None).exists():
         shutil.rmtree(directory, ignore_errors=True)
         return 1
-    stale = [file for file in directory.glob(f"{_TEMPORARY}*") if file.stat().st_mtime < before]
+    stale = [file for file in directory.glob(f"{_TEMPORARY}*") if _older(file, before)]
     for file in stale:
         file.unlink(missing_ok=True)
     return len(stale)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from messages_app.sealing.buckets import bucket_ends
 from messages_app.sealing.errors import Unopenable
-from messages_app.sealing.files import create_durably, erase, write_durably
+from messages_app.sealing.files import create_durably, erase, locked, write_durably
 from messages_app.sealing.keyring import RootProvider, key_directory, ring
 from messages_app.sealing.private_keys import KeyPair, key_pair
 
@@ -32,7 +32,9 @@ def save(bucket_id: str, seed: bytes) -> bool:
     """Store `seed`, wrapped and synced, unless the bucket has one; return whether it was stored."""
     path = _file(bucket_id)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return create_durably(path, provider().wrap(bucket_id, seed))
+    # Otherwise a root key could be retired between the wrapping and the writing.
+    with locked(key_directory()):
+        return create_durably(path, provider().wrap(bucket_id, seed))
 
 
 def load(bucket_id: str) -> KeyPair:
@@ -72,7 +74,10 @@ def root_version(bucket_id: str) -> int:
 
 
 def rewrap(bucket_id: str) -> None:
-    """Wrap the bucket's key by the current root key. Raises `Unopenable`, and changes nothing then."""
+    """Wrap the bucket's key by the current root key. Run it under `locked()`.
+
+    Raises `Unopenable`, and changes nothing then.
+    """
     path, root = _file(bucket_id), provider()
     write_durably(path, root.wrap(bucket_id, root.unwrap(bucket_id, path.read_bytes())))
 
@@ -81,4 +86,6 @@ def erase_key(bucket_id: str) -> bool:
     """Destroy the bucket's private key, here and in memory; return whether it was there."""
     path = _file(bucket_id)
     _opened.pop(path, None)
-    return erase(path)
+    # Otherwise a rotation that has just read the key could write it back.
+    with locked(key_directory()):
+        return erase(path)

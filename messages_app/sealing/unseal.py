@@ -22,7 +22,7 @@ def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> Con
     """
     info = wrap_info(
         message_id=message.pk,
-        kind=KeyWrap.Type(wrap.type).value,
+        kind=str(wrap.type),
         bucket_id=wrap.key_id,
         owner=_owner(wrap),
         reverse_path=message.reverse_path,

@@ -1,0 +1,126 @@
+"""Shredding takes one copy, with the last copy the bytes, and after its week the bucket key."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from messages_app import store
+from messages_app.audit import Event
+from messages_app.models import AuditEvent, BucketKey, KeyWrap, Part
+from messages_app.sealing import keystore, seal, shred, unseal
+from messages_app.sealing.buckets import bucket_ends, spool_bucket
+from messages_app.sealing.errors import Broken, Unopenable
+from tests.factories import RITA, hold_recipient, make_message
+
+OTTO = "otto@home.example"
+BIG = bytes(100_000)
+
+
+@pytest.fixture
+def held(keys, django_capture_on_commit_callbacks):
+    """Return a message held for Rita and Otto, no longer in the spool."""
+    message = make_message(BIG, recipients=(RITA, OTTO))
+    key = unseal.spool_key(message)
+    for recipient in message.recipients.all():
+        hold_recipient(recipient, key)
+    Part.objects.create(message=message, number=1, role="text", size=1, sealed_meta=b"x", sealed_content=b"y")
+    assert not shred.shred_spool(message)
+    return message
+
+
+def bucket_now():
+    return spool_bucket(timezone.now().date())
+
+
+def test_shredding_one_copy_leaves_the_other(held):
+    rita, otto = held.recipients.order_by("-address")
+    assert not shred.shred_recipient(rita)
+    with pytest.raises(Unopenable):
+        unseal.recipient_key(rita)
+    with unseal.recipient_key(otto).reader(store.open_sealed(None, held.pk, "raw"), "raw") as raw:
+        assert raw.read() == BIG
+
+
+def test_with_the_last_copy_the_bytes_go_and_the_tombstone_stays(held, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        gone = [shred.shred_recipient(recipient) for recipient in held.recipients.all()]
+    assert gone == [False, True]
+    held.refresh_from_db()
+    assert held.shredded_at is not None
+    assert (held.sealed_raw, held.sealed_headers, held.parts.count(), held.wraps.count()) == (None, None, 0, 0)
+    with pytest.raises(Broken):
+        store.open_sealed(None, held.pk, "raw")
+    assert AuditEvent.objects.get(event=Event.MESSAGE_SHREDDED).message_id == held.pk
+
+
+def test_shredding_again_changes_nothing(held):
+    for recipient in held.recipients.all():
+        shred.shred_recipient(recipient)
+    assert not shred.shred_spool(held)
+    assert AuditEvent.objects.filter(event=Event.MESSAGE_SHREDDED).count() == 1
+
+
+def test_a_legal_hold_outlives_the_copy(held):
+    rita = held.recipients.get(address=RITA)
+    held.wraps.filter(recipient=rita).update(type=KeyWrap.Type.HOLD)
+    shred.shred_recipient(rita)
+    assert held.wraps.filter(recipient=rita).count() == 1
+
+
+def test_the_authors_copy_goes_by_itself(keys):
+    message = make_message()
+    sam = get_user_model().objects.create(email="sam@home.example")
+    seal.wrap(
+        unseal.spool_key(message),
+        message=message,
+        recipients=[RITA],
+        type=KeyWrap.Type.BUCKET,
+        bucket_id=bucket_now(),
+        owner=f"author:{sam.pk}",
+    ).save()
+    assert not shred.shred_spool(message)
+    assert shred.shred_author(message, sam)
+
+
+def after(bucket_id):
+    return bucket_ends(bucket_id) + shred.MARGIN
+
+
+def test_a_bucket_over_and_empty_is_destroyed_for_good(keys, django_capture_on_commit_callbacks):
+    bucket = bucket_now()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert shred.destroy_bucket(bucket, after(bucket))
+        assert shred.destroy_bucket(bucket, after(bucket))
+    assert BucketKey.objects.get(pk=bucket).destroyed_at is not None
+    assert not (keys / "keys" / "buckets" / bucket).exists()
+    with pytest.raises(Unopenable):
+        keystore.opened(bucket)
+    assert AuditEvent.objects.filter(event=Event.BUCKET_DESTROYED).count() == 1
+
+
+def test_a_bucket_is_kept_until_a_day_after_its_week(keys):
+    bucket = bucket_now()
+    assert not shred.destroy_bucket(bucket)
+    assert not shred.destroy_bucket(bucket, after(bucket) - timedelta(seconds=1))
+
+
+def test_a_bucket_that_a_wrap_refers_to_is_kept(keys):
+    make_message()
+    assert not shred.destroy_bucket(bucket_now(), after(bucket_now()))
+    keystore.opened(bucket_now())
+
+
+def test_ended_buckets_go_together_and_leftover_files_with_them(keys, django_capture_on_commit_callbacks):
+    make_message()
+    left_over = "expiry-2001-W01"
+    keystore.save(left_over, bytes(32))  # as after a crash between the commit and the erasing
+    now = after(bucket_now()) + timedelta(weeks=1)
+    with django_capture_on_commit_callbacks(execute=True):
+        destroyed = shred.destroy_ended_buckets(now)
+    assert bucket_now() not in destroyed
+    assert left_over in destroyed
+    assert len(destroyed) == 1 + BucketKey.objects.exclude(destroyed_at=None).count()
+    assert left_over not in keystore.bucket_ids()
+    assert shred.destroy_ended_buckets(now) == []
