@@ -1,6 +1,17 @@
-"""The envelope of a message: what MAIL FROM and RCPT TO said, which is not what its header says."""
+"""The envelope of a message: what MAIL FROM and RCPT TO said, not what its header says; and who said it."""
 
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who hands the message over, as the `Received` line and the evidence tell it."""
+
+    ip: str
+    name: str  # as given to EHLO or HELO; "" before that
+    extended: bool = False  # EHLO rather than HELO
+    tls_protocol: str = ""  # "TLSv1.3"; "" without TLS
+    tls_cipher: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class Server:
         self.extended = False
         self.encrypted = False
         self.envelope: Envelope | None = None
+        # The last reply before the close.
+        self.last: Reply | None = None
         self._buffer = b""
         self._position = 0
         self._output: list[bytes] = []
@@ -140,6 +142,7 @@ class Server:
     def close(self, last: Reply) -> None:
         """Say `last` and end the session; what is still unread is dropped."""
         self._output.append(last.line)
+        self.last = last
         self.state = State.CLOSED
         self._buffer, self._position = b"", 0
 

@@ -1,0 +1,154 @@
+"""The SMTP server on the wire: sockets, TLS, limits on connections, an orderly stop.
+
+`serve` runs until it is told to stop; `serve_in_thread` runs beside a test or the
+demo, with a handler of its own.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from gateway.session import Handler, Session, Shared, Timers
+from gateway.smtp import reply
+from gateway.smtp.reply import Reply
+from gateway.smtp.server import Options
+
+log = structlog.get_logger(__name__)
+
+_BACKLOG = 512
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How many connections may stand at once: in all, and from one address."""
+
+    total: int = 1000
+    per_client: int = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one listener is."""
+
+    options: Options
+    timers: Timers = field(default_factory=Timers)
+    caps: Caps = field(default_factory=Caps)
+    # Seconds that messages under way are given at a stop.
+    grace: float = 30.0
+
+
+def server_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
+    """Return a context for TLS 1.2 and 1.3 with forward secrecy and AEAD alone. Raises OSError for bad files."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.load_cert_chain(certificate, private_key)
+    return context
+
+
+class Listener:
+    """Sockets with sessions on them."""
+
+    def __init__(self, handler: Handler, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
+        if settings.options.starttls and tls is None:
+            raise ValueError("STARTTLS needs a certificate")
+        self._settings = settings
+        self._shared = Shared(handler, settings.options, settings.timers, tls, admit=self._admit)
+        self._servers: list[asyncio.Server] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on `host`; return the port, which the system chooses for 0. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Session(self._shared), host, port, backlog=_BACKLOG, reuse_address=True, reuse_port=True
+        )
+        self._servers.append(server)
+        if self._sweeper is None:
+            self._sweeper = loop.create_task(self._sweep())
+        return int(server.sockets[0].getsockname()[1])
+
+    def replace_tls(self, tls: ssl.SSLContext) -> None:
+        """Use another certificate from the next handshake on."""
+        self._shared.tls = tls
+
+    async def stop(self) -> None:
+        """Listen no more, let messages under way finish, and close."""
+        for server in self._servers:
+            server.close()
+        self._shared.stopping = True
+        for session in list(self._shared.sessions):
+            session.stop()
+        await self._drain()
+        for session in list(self._shared.sessions):
+            session.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._settings.grace
+        while self._shared.sessions and loop.time() < until:  # noqa: ASYNC110, a stop happens once
+            await asyncio.sleep(0.05)
+
+    async def _sweep(self) -> None:
+        """Close clients that take too long: one timer for all of them."""
+        timers = self._settings.timers
+        every = min(5.0, timers.idle / 4, timers.data / 4)
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(every)
+            for session in list(self._shared.sessions):
+                session.check(loop.time())
+
+    def _admit(self, ip: str) -> Reply | None:
+        sessions, caps = self._shared.sessions, self._settings.caps
+        of_client = sum(session.ip == ip for session in sessions)
+        if len(sessions) < caps.total and of_client < caps.per_client:
+            return None
+        log.warning("too_many_connections", client=ip, total=len(sessions), of_client=of_client)
+        return reply.TOO_MANY_CONNECTIONS
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop, uvloop's where it is installed: it doubles what a process takes."""
+    try:
+        import uvloop  # noqa: PLC0415, Linux alone has it
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+@contextlib.contextmanager
+def serve_in_thread(
+    handler: Handler,
+    settings: Settings,
+    *,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_loop,
+) -> Iterator[int]:
+    """Serve on a free loopback port in a thread of its own; gives the port, stops at the end.
+
+    The handler runs in that thread. Raises OSError if it can't listen.
+    """
+    loop = loop_factory()
+    thread = threading.Thread(target=loop.run_forever, name="smtp-listener", daemon=True)
+    thread.start()
+    listener = Listener(handler, settings, tls)
+    try:
+        yield asyncio.run_coroutine_threadsafe(listener.start(host, port), loop).result()
+        asyncio.run_coroutine_threadsafe(listener.stop(), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

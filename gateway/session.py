@@ -1,0 +1,351 @@
+"""One connection: carries bytes between a transport, the SMTP server and a handler.
+
+The handler decides; what it has to wait for (sealing, the commit) is awaited here,
+and meanwhile the client is not read. Timers are checked by the listener, since a
+timer a read costs more than the read.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import structlog
+
+from gateway.envelope import Client, Envelope, Mailbox
+from gateway.smtp import reply
+from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Event, Mail, Recipient, StartTLS
+from gateway.smtp.reply import Reply
+from gateway.smtp.server import Options, Server, State
+
+log = structlog.get_logger(__name__)
+
+# Bytes that may wait for our own answer before the client is told to pause.
+_READ_AHEAD = 256 * 1024
+# After a reply that cuts the client off: a close with unread input would reset the
+# connection, and the client would never see why.
+_LINGER_SECONDS = 2.0
+
+
+class Sink(Protocol):
+    """Where one message goes as it arrives."""
+
+    def write(self, block: bytes) -> Awaitable[None] | None:
+        """Take the next block; the client is not read until what is returned is done."""
+
+    def finish(self) -> Awaitable[Reply]:
+        """Return the reply once the message is safe, or the refusal. Nothing follows."""
+
+    def abort(self) -> None:
+        """Leave nothing behind: the message did not come to its end, or broke a limit."""
+
+
+class Handler(Protocol):
+    """What a server is for. None means yes; a reply is a refusal."""
+
+    def connect(self, ip: str) -> Reply | None:
+        """Judge a new connection."""
+
+    def mail(self, client: Client, envelope: Envelope) -> Reply | None:
+        """Judge the reverse-path."""
+
+    def recipient(self, client: Client, envelope: Envelope, mailbox: Mailbox) -> Reply | None:
+        """Judge one recipient; accepted ones are in `envelope.recipients`."""
+
+    def content(self, client: Client, envelope: Envelope) -> Sink | Reply:
+        """Open a place for the message, or refuse it before it comes."""
+
+
+@dataclass(frozen=True)
+class Timers:
+    """How long a client may take, in seconds (RFC 5321 section 4.5.3.2.7: 5 min a command)."""
+
+    idle: float = 300.0
+    handshake: float = 60.0
+    # The whole of DATA: this long, and what its bytes take at `data_rate` a second.
+    data: float = 300.0
+    data_rate: int = 1024
+
+
+@dataclass
+class Shared:
+    """What all sessions of one listener share; `tls` is replaced when the certificate is."""
+
+    handler: Handler
+    options: Options
+    timers: Timers = field(default_factory=Timers)
+    tls: ssl.SSLContext | None = None
+    sessions: set["Session"] = field(default_factory=set)
+    admit: Callable[[str], Reply | None] = lambda _ip: None
+    stopping: bool = False
+
+
+class Session(asyncio.Protocol):
+    """One client, from connect to close."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.ip = ""
+        self._shared = shared
+        self._handler = shared.handler
+        self._server = Server(shared.options)
+        self._loop = asyncio.get_running_loop()
+        self._sink: Sink | None = None
+        self._failure: Reply | None = None
+        self._task: asyncio.Future[Any] | None = None
+        self._handshaking = False
+        self._early = b""
+        self._reading = True
+        self._writable = True
+        self._tls = ("", "")
+        self._client = Client("", "")
+        self._touched = self._data_began = 0.0
+        self._data_bytes = 0
+
+    # --- Called by the loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet, or refuse."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername") or ("",)
+        self.ip = peer[0].partition("%")[0]
+        refusal = self._shared.admit(self.ip) or self._handler.connect(self.ip)
+        self._shared.sessions.add(self)
+        self._server.greet(refusal)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; where something is awaited, only keep it."""
+        if self._handshaking:
+            # Over TLS already: the client's first command can come with the end of its handshake.
+            self._early += data
+            return
+        if self._server.state is State.DATA:
+            self._touched = self._loop.time()
+            self._data_bytes += len(data)
+        self._server.receive(data)
+        self._pump()
+
+    def pause_writing(self) -> None:
+        """Stop answering a client that sends commands and reads no replies."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        self._writable = True
+        self._pump()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Drop what is not finished. A message whose end was seen is finished all the same."""
+        self._shared.sessions.discard(self)
+        self._server.state = State.CLOSED
+        if self._sink is not None:
+            self._sink.abort()
+            self._sink = None
+
+    # --- Called by the listener.
+
+    def check(self, now: float) -> None:
+        """Close the session where the client has taken too long."""
+        timers = self._shared.timers
+        if self._task is not None or self._server.state is State.CLOSED:
+            return
+        allowed = timers.data + self._data_bytes / timers.data_rate
+        in_data = self._sink is not None or self._failure is not None
+        if now - self._touched > timers.idle or (in_data and now - self._data_began > allowed):
+            self._server.close(reply.TIMED_OUT)
+            self._flush()
+
+    def stop(self) -> None:
+        """Close now if between messages; otherwise it happens after this one."""
+        self._flush()
+
+    def abort(self) -> None:
+        """Close without waiting for anything."""
+        self._transport.abort()
+
+    # --- Events.
+
+    def _pump(self) -> None:
+        """Handle events until the client, or one of our own steps, is awaited."""
+        while self._task is None and self._writable and (event := self._server.next_event()) is not None:
+            self._handle(event)
+        self._flush()
+        self._throttle()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Content(block):
+                self._write(block)
+            case Mail(envelope):
+                self._client = self._describe_client()
+                self._decide(lambda: self._handler.mail(self._client, envelope))
+            case Recipient(envelope, mailbox):
+                self._decide(lambda: self._handler.recipient(self._client, envelope, mailbox))
+            case Data(envelope):
+                self._decide(lambda: self._open(envelope))
+            case ContentEnd():
+                self._finish()
+            case ContentRefused():
+                self._drop(reply.TOO_BIG)
+            case StartTLS():
+                self._start_tls()
+
+    def _decide(self, ask: Callable[[], Reply | None]) -> None:
+        try:
+            answer = ask()
+        except Exception as error:
+            # A handler that fails says "later"; the session and the others go on.
+            answer = self._report(error)
+        self._server.respond(answer)
+
+    def _open(self, envelope: Envelope) -> Reply | None:
+        opened = self._handler.content(self._client, envelope)
+        if isinstance(opened, Reply):
+            return opened
+        self._sink, self._failure = opened, None
+        self._data_began = self._touched = self._loop.time()
+        self._data_bytes = 0
+        return None
+
+    def _write(self, block: bytes) -> None:
+        if self._sink is None:
+            return
+        try:
+            waits = self._sink.write(block)
+        except Exception as error:
+            self._drop(self._report(error))
+            return
+        if waits is not None:
+            self._await(waits, self._written)
+
+    def _written(self, task: asyncio.Future[None]) -> None:
+        if error := task.exception():
+            self._drop(self._report(error))
+
+    def _drop(self, answer: Reply) -> None:
+        """Give the message up; `answer` follows at its end, where the server has no reply of its own."""
+        self._failure = answer
+        if self._sink is not None:
+            self._sink.abort()
+            self._sink = None
+
+    def _finish(self) -> None:
+        sink, self._sink = self._sink, None
+        if sink is None:
+            self._server.respond(self._failure or reply.LOCAL_ERROR)
+            self._failure = None
+            return
+        try:
+            self._await(sink.finish(), self._finished)
+        except Exception as error:
+            self._server.respond(self._report(error))
+
+    def _finished(self, task: asyncio.Future[Reply]) -> None:
+        error = task.exception()
+        self._server.respond(self._report(error) if error else task.result())
+
+    def _report(self, error: BaseException) -> Reply:
+        """Return "try later", and log which kind of error it was: its text may tell of content."""
+        log.error("session_failed", error=type(error).__name__, client=self.ip)
+        return reply.LOCAL_ERROR
+
+    # --- Waiting.
+
+    def _await(self, what: Awaitable[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
+        task = self._task = asyncio.ensure_future(what)
+        task.add_done_callback(lambda finished: self._resume(finished, done))
+
+    def _resume(self, task: asyncio.Future[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
+        self._task = None
+        if task.cancelled():
+            self._transport.abort()
+            return
+        self._touched = self._loop.time()
+        done(task)
+        self._pump()
+
+    def _throttle(self) -> None:
+        """Read, or don't, by how much waits for us. Most messages never come to a pause: it costs two system calls."""
+        want = self._server.buffered < _READ_AHEAD and self._writable
+        if want == self._reading or self._handshaking or self._transport.is_closing():
+            return
+        self._reading = want
+        if want:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _flush(self) -> None:
+        if self._shared.stopping and self._server.is_between_messages:
+            self._server.close(reply.STOPPING)
+        output = self._server.take_output()
+        if output and not self._transport.is_closing():
+            self._touched = self._loop.time()
+            self._transport.write(output)
+        if self._server.state is State.CLOSED and output:
+            self._close()
+
+    def _close(self) -> None:
+        if self._server.last is reply.BYE:
+            self._transport.close()
+            return
+        if self._sink is not None:
+            self._sink.abort()
+            self._sink = None
+        self._loop.call_later(_LINGER_SECONDS, self._transport.close)
+
+    # --- TLS.
+
+    def _start_tls(self) -> None:
+        """Write 220 and change transports; nothing is read or written in clear any more.
+
+        Reading stops first: a ClientHello that came to us instead of the TLS layer
+        would leave both sides waiting.
+        """
+        self._transport.pause_reading()
+        self._flush()
+        self._handshaking = True
+        self._task = self._loop.create_task(self._handshake())
+        self._task.add_done_callback(self._report_task)
+
+    async def _handshake(self) -> None:
+        try:
+            transport = await self._upgrade()
+        except (OSError, asyncio.CancelledError) as error:
+            log.info("tls_failed", client=self.ip, error=getattr(error, "reason", "") or type(error).__name__)
+            self._transport.abort()
+            return
+        self._transport = transport
+        cipher = transport.get_extra_info("cipher") or ("", "", 0)
+        tls = transport.get_extra_info("ssl_object")
+        self._tls = (tls.version() or "", cipher[0])
+        self._handshaking, self._task, self._reading = False, None, True
+        self._server.tls_started()
+        self._touched = self._loop.time()
+        early, self._early = self._early, b""
+        self.data_received(early)
+
+    async def _upgrade(self) -> asyncio.Transport:
+        if self._shared.tls is None:
+            raise ConnectionAbortedError("no certificate")
+        upgraded = await self._loop.start_tls(
+            self._transport,
+            self,
+            self._shared.tls,
+            server_side=True,
+            ssl_handshake_timeout=self._shared.timers.handshake,
+        )
+        if upgraded is None:
+            raise ConnectionAbortedError("the client left")
+        return upgraded
+
+    def _report_task(self, task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._report(error)
+            self._transport.abort()
+
+    def _describe_client(self) -> Client:
+        server = self._server
+        protocol, cipher = self._tls
+        return Client(self.ip, server.client_name, server.extended, protocol, cipher)
