@@ -4,15 +4,22 @@ Values in, a `Report` out: no database, no settings. What becomes of a recipient
 `Report.verdict`, judged by `rules.outcome` over all the hosts that were tried.
 """
 
+import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
+from gateway import mx
+from gateway.mx import Address, Hosts
+from gateway.resolver import Resolver
 from gateway.rules.networks import Network
-from gateway.rules.outcome import History, HostResult, Verdict, judge
-from gateway.rules.routing import Policy, Route
-from gateway.smtp_client import Timeouts
+from gateway.rules.outcome import SETTLED, Class, History, HostResult, Phase, Verdict, judge
+from gateway.rules.routing import NO_HOST, Policy, Route
+from gateway.smtp_client import Demand, HostFailed, Outgoing, Timeouts, VerifiedSession, open_session, send
+
+SHUFFLE = random.SystemRandom().shuffle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +39,7 @@ class DeliverySettings:
     own_names: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
     trust_roots: str = ""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +80,160 @@ class Report:
     def evidence(self, recipient: str) -> list[dict[str, Any]]:
         """Return the results for the database, one a host, without a word of other recipients."""
         return [result.seen_by(recipient).to_evidence() for result in self.results]
+
+
+class Connections:
+    """What one drain keeps between messages: answers of the DNS, and sessions that may carry another one.
+
+    Use it as a context manager; it is not for more than one thread.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[Address, Demand], VerifiedSession] = {}
+        self._hosts: dict[tuple[str, tuple[str, int] | None], Hosts] = {}
+
+    def __enter__(self) -> Self:
+        """Begin with nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Say good-bye to every host."""
+        self.close()
+
+    def close(self) -> None:
+        """Say good-bye to every host, and forget what the DNS said."""
+        for session in self._sessions.values():
+            session.quit()
+        self._sessions.clear()
+        self._hosts.clear()
+
+    def hosts(self, route: Route, look_up_hosts: Callable[[], Hosts]) -> Hosts:
+        """Return the hosts of a route, looked up once; a failed look-up is not kept."""
+        key = (route.domain, route.next_hop)
+        if not (hosts := self._hosts.get(key)):
+            hosts = look_up_hosts()
+            if not hosts.failure:
+                self._hosts[key] = hosts
+        return hosts
+
+    def take(self, address: Address, demand: Demand) -> VerifiedSession | None:
+        """Return an open session that proved the same `demand`, and give it away."""
+        session = self._sessions.pop((address, demand), None)
+        if session and not session.usable():
+            session.quit()
+            return None
+        return session
+
+    def put_back(self, address: Address, demand: Demand, session: VerifiedSession) -> None:
+        """Keep a session for the next message, or say good-bye."""
+        if session.usable():
+            self._sessions[address, demand] = session
+        else:
+            session.quit()
+
+
+def attempt(job: Job, settings: DeliverySettings, connections: Connections | None = None) -> Report:
+    """Try to deliver `job` once, at each of its hosts until every recipient is settled.
+
+    Blocks for minutes in the worst case: see `Timeouts`. Never raises for what a
+    host or the DNS does; what `open_raw` and `starting` raise is raised, and then no
+    host has got the message from this call. Without `connections` nothing is kept.
+    """
+    with Connections() if connections is None else nullcontext(connections) as kept:
+        return Attempt(job, settings, kept).run()
+
+
+class Attempt:
+    """One attempt: the recipients that still wait, and what was seen so far."""
+
+    def __init__(self, job: Job, settings: DeliverySettings, connections: Connections) -> None:
+        self.job, self.settings, self.connections = job, settings, connections
+        route = job.route
+        self.demand = Demand(identity=route.identity, anchors=route.policy.anchors, roots=settings.trust_roots)
+        self.waiting = list(job.recipients)
+        self.results: list[HostResult] = []
+        self.started = False
+
+    def run(self) -> Report:
+        """Go over the hosts and return the report."""
+        hosts = self.connections.hosts(self.job.route, self._look_up)
+        if hosts.failure:
+            self.results.append(hosts.failure)
+        for address in hosts.addresses:
+            if not self.waiting:
+                break
+            self._note(self._try(address))
+        return Report(tuple(self.results), self.job.route.policy)
+
+    def _look_up(self) -> Hosts:
+        """Ask the DNS for the hosts, or for the addresses of the next hop."""
+        settings, route = self.settings, self.job.route
+        resolver = Resolver(settings.dns_servers, settings.dns_timeout)
+        if route.next_hop == NO_HOST:
+            return Hosts((), _config_failure(route.sentence))
+        if route.next_hop:
+            host, port = route.next_hop
+            return mx.resolve_next_hop(host, port or settings.port, resolver=resolver)
+        bounds = mx.Bounds(
+            allow_networks=settings.allow_networks,
+            own_addresses=settings.own_addresses,
+            own_names=settings.own_names,
+        )
+        return mx.look_up(route.domain, settings.port, resolver=resolver, bounds=bounds, shuffle=SHUFFLE)
+
+    def _note(self, result: HostResult) -> None:
+        """Add what a host said; the recipients that it settled wait no longer."""
+        self.results.append(result)
+        self.waiting = [address for address in self.waiting if result.reply_for(address).class_ not in SETTLED]
+
+    def _try(self, address: Address) -> HostResult:
+        """Send over a session that is open already, else over a new one."""
+        session = self.connections.take(address, self.demand)
+        if session:
+            result = self._send(address, session)
+            if not _went_stale(result):
+                return result
+        try:
+            session = open_session(
+                address, self.demand, helo_name=self.settings.helo_name, timeouts=self.settings.timeouts
+            )
+        except HostFailed as failed:
+            return failed.result
+        return self._send(address, session)
+
+    def _send(self, address: Address, session: VerifiedSession) -> HostResult:
+        """Send to those who still wait, and keep the session if it is fit for another message."""
+        try:
+            self._start()
+            result = send(session, self._outgoing(), self.waiting)
+        except BaseException:
+            session.close()
+            raise
+        self.connections.put_back(address, self.demand, session)
+        return result
+
+    def _start(self) -> None:
+        """Tell the caller, once, that from now on a host may have the message."""
+        if not self.started and self.job.starting:
+            self.job.starting()
+        self.started = True
+
+    def _outgoing(self) -> Outgoing:
+        job = self.job
+        return Outgoing(
+            reverse_path=job.reverse_path,
+            size=job.size,
+            open_raw=job.open_raw,
+            body_8bit=job.body_8bit,
+            smtputf8=job.smtputf8,
+        )
+
+
+def _went_stale(result: HostResult) -> bool:
+    """Return whether a kept session had been closed by the host meanwhile, which says nothing about this message."""
+    unsaid = result.smtp_code in {None, 421}
+    return result.class_ is Class.TEMP and result.phase is Phase.MAIL and unsaid
+
+
+def _config_failure(sentence: str) -> HostResult:
+    return HostResult(mx_host="", class_=Class.CONFIG, phase=Phase.LOOKUP, sentence=sentence)

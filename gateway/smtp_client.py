@@ -1,6 +1,36 @@
-"""One connection to one MX host."""
+"""One connection to one MX host, and messages over it.
 
-from dataclasses import dataclass
+The order of things is in the types. `open_session` connects, greets and shakes
+hands; what it returns is a `VerifiedSession`, which can't be made of a connection
+without verified TLS; and only that can be given to `send`. So nothing of an
+envelope or a message can cross in plain text.
+"""
+
+import errno
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from gateway import peer, trust
+from gateway.mx import Address
+from gateway.rules import names, replies
+from gateway.rules.outcome import Class, HostResult, Phase, RecipientReply, printable
+from gateway.rules.replies import Malformed, Reply
+from gateway.rules.tls import HOST_MISMATCH, ResultType, certificate_failure, is_broken_off
+from gateway.wire import Injected, Lost, Wire
+
+BLOCK = 64 * 1024
+MOST_MESSAGES = 100
+LONGEST_IDLE = 5.0  # seconds
+MOST_RECIPIENTS = 100  # in one transaction: what every server has to take (RFC 5321 section 4.5.3.1.8)
+LOOK_SECONDS = 10.0
+# Errors of this machine, not of the host: it has no way to such addresses (usually IPv6) at all.
+NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +48,534 @@ class Timeouts:
     block: float = 180.0
     dot: float = 600.0
     rset: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a host has to prove: a chain to `anchors` (else `roots`, else the system's CAs) and a name.
+
+    `identity` are the names of which the certificate must have one; none means the
+    MX host's own.
+    """
+
+    identity: tuple[str, ...] = ()
+    anchors: tuple[str, ...] = ()
+    roots: str = ""
+
+    def context(self) -> ssl.SSLContext:
+        """Return the TLS context for it, kept between calls. Raises trust.TrustError."""
+        return trust.context(self.anchors, self.roots, check_name=not self.identity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message as it goes out: its envelope without recipients, and how to read it from its beginning."""
+
+    reverse_path: str
+    size: int
+    open_raw: Callable[[], BinaryIO]
+    body_8bit: bool = False
+    smtputf8: bool = False
+
+
+class HostFailed(Exception):  # noqa: N818, it is a result on its way out
+    """This host will not do; `result` says why."""
+
+    def __init__(self, result: HostResult) -> None:
+        super().__init__(result.sentence)
+        self.result = result
+
+
+class Unverified(Exception):  # noqa: N818, it says what happened
+    """The connection does not prove what was demanded."""
+
+
+class VerifiedSession:
+    """A session over TLS whose certificate was verified; the only thing that `send` takes.
+
+    The constructor looks at the connection itself: plain sockets, contexts that
+    verify nothing and certificates for other names raise Unverified.
+    """
+
+    def __init__(self, wire: Wire, address: Address, demand: Demand, timeouts: Timeouts) -> None:
+        self.tls = _prove(wire, address, demand)
+        self.wire = wire
+        self.address = address
+        self.timeouts = timeouts
+        self.extensions: dict[str, str] = {}
+        self.seen: dict[str, Any] = {"starttls_offered": True, **peer.describe(self.tls)}
+        self.messages = 0
+        self.dirty = False
+        self.closed = False
+        self._last_used = time.monotonic()
+
+    def usable(self) -> bool:
+        """Return whether another message may go over it: up to 100, not idle for over 5 s."""
+        idle = time.monotonic() - self._last_used
+        return not self.closed and self.messages < MOST_MESSAGES and idle < LONGEST_IDLE
+
+    def command(self, phase: Phase, line: str, wait: float) -> Reply:
+        """Send a command and return its reply. Raises HostFailed where the connection is of no more use."""
+        with self.guard(phase):
+            reply = self.wire.command(line, wait)
+            self._last_used = time.monotonic()
+        if reply.code == 421:  # noqa: PLR2004, the host says good-bye
+            self.close()
+        return reply
+
+    def guard(self, phase: Phase) -> "Guard":
+        """Return a context that turns trouble on the wire into HostFailed, and closes."""
+        return Guard(self.address, phase, self.seen, self.close)
+
+    def result(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
+        """Return a result of this host, with the evidence of its TLS."""
+        return _result(self.address, phase, class_, sentence, reused=self.messages > 1, **self.seen, **more)
+
+    def reset(self) -> None:
+        """Forget an unfinished transaction. Raises HostFailed."""
+        if self.dirty:
+            self.command(Phase.MAIL, "RSET", self.timeouts.rset)
+            self.dirty = False
+
+    def quit(self) -> None:
+        """Say good-bye, and don't wait for an answer."""
+        if not self.closed:
+            with suppress(Lost):
+                self.wire.send(b"QUIT\r\n", 1.0)
+            self.close()
+
+    def close(self) -> None:
+        """Close without a word."""
+        self.closed = True
+        self.wire.close()
+
+
+class Guard:
+    """Around a piece of dialogue: a lost connection or a malformed reply ends it, as a result."""
+
+    def __init__(self, address: Address, phase: Phase, seen: dict[str, Any], close: Callable[[], None]) -> None:
+        self._address, self._phase, self._seen, self._close = address, phase, seen, close
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Close on any trouble; what is not the host's fault goes on as it is."""
+        if error is None:
+            return
+        self._close()
+        if isinstance(error, Lost):
+            raise HostFailed(self._lost(error)) from error
+        if isinstance(error, Malformed):
+            sentence = f"{self._address.host} gave a reply that can't be understood"
+            raise HostFailed(self._result(replies.judge_garbage(self._phase), sentence)) from error
+
+    def _lost(self, lost: Lost) -> HostResult:
+        """Return what a lost connection means; TLS 1.3 tells of a refused handshake only at the next reply (row 11)."""
+        host = self._address.host
+        if self._phase is Phase.EHLO2 and isinstance(lost.error, ssl.SSLError) and not is_broken_off(lost.error):
+            sentence = f"The TLS handshake with {host} failed"
+            return self._result(Class.TLSFAIL, sentence, result_type=ResultType.VALIDATION_FAILURE)
+        class_ = replies.judge_silence(self._phase)
+        more: dict[str, Any] = {"no_route": True} if lost.error and lost.error.errno in NO_ROUTE else {}
+        if class_ is Class.TLSFAIL_SOFT:
+            more["result_type"] = ResultType.VALIDATION_FAILURE
+        return self._result(class_, replies.describe_silence(self._phase, host), **more)
+
+    def _result(self, class_: Class, sentence: str, **more: Any) -> HostResult:
+        return _result(self._address, self._phase, class_, sentence, **self._seen, **more)
+
+
+def _result(address: Address, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
+    return HostResult(
+        mx_host=address.host, ip=address.ip, port=address.port, phase=phase, class_=class_, sentence=sentence, **more
+    )
+
+
+def _prove(wire: Wire, address: Address, demand: Demand) -> ssl.SSLSocket:
+    """Return the TLS socket of `wire`, if its certificate was verified and has a name that was demanded."""
+    sock = wire.sock
+    if not isinstance(sock, ssl.SSLSocket) or sock.context.verify_mode is not ssl.CERT_REQUIRED:
+        raise Unverified("no verified TLS")
+    if demand.identity:
+        if not names.any_match(peer.names_in(sock), demand.identity):
+            raise Unverified("another name")
+    elif not sock.context.check_hostname or sock.server_hostname != address.host:
+        raise Unverified("name not checked")
+    return sock
+
+
+def open_session(address: Address, demand: Demand, *, helo_name: str, timeouts: Timeouts) -> VerifiedSession:
+    """Return a session with verified TLS at one address. Raises HostFailed, with the reason as evidence."""
+    opening = Opening(address, demand, helo_name, timeouts)
+    try:
+        return opening.session()
+    except BaseException:
+        opening.close()
+        raise
+
+
+class Opening:
+    """A connection from its first byte to verified TLS, and what it has shown so far."""
+
+    def __init__(self, address: Address, demand: Demand, helo_name: str, timeouts: Timeouts) -> None:
+        self.address, self.demand, self.helo_name, self.timeouts = address, demand, helo_name, timeouts
+        self.seen: dict[str, Any] = {}
+        self.wire: Wire | None = None
+
+    def session(self) -> VerifiedSession:
+        """Go through connect, greeting, EHLO, STARTTLS, handshake and the second EHLO."""
+        context = self._context()
+        wire = self._connect()
+        self.offer(wire)
+        self._shake_hands(wire, context)
+        try:
+            session = VerifiedSession(wire, self.address, self.demand, self.timeouts)
+        except Unverified as error:
+            raise HostFailed(self._misnamed(wire)) from error
+        self._second_ehlo(session)
+        return session
+
+    def close(self) -> None:
+        """Close whatever is open."""
+        if self.wire:
+            self.wire.close()
+
+    def _context(self) -> ssl.SSLContext:
+        """Return the context, before anything is connected: our own fault is no verdict on the host (row 24)."""
+        try:
+            return self.demand.context()
+        except trust.TrustError as error:
+            raise self._failed(Phase.CONNECT, Class.CONFIG, str(error)) from error
+
+    def _connect(self) -> Wire:
+        with self._guard(Phase.CONNECT):
+            self.wire = Wire.connect(self.address.ip, self.address.port, self.timeouts.connect)
+        return self.wire
+
+    def offer(self, wire: Wire) -> None:
+        """Go as far as the 220 to STARTTLS; only our own name has been said until then."""
+        with self._guard(Phase.GREETING):
+            self._expect(Phase.GREETING, wire.reply(self.timeouts.greeting))
+        with self._guard(Phase.EHLO):
+            hello = self._expect(Phase.EHLO, wire.command(f"EHLO {self.helo_name}", self.timeouts.ehlo))
+        self.seen["starttls_offered"] = "STARTTLS" in extensions(hello)
+        if not self.seen["starttls_offered"]:
+            sentence = f"{self.address.host} offered no STARTTLS"
+            raise self._failed(Phase.EHLO, Class.TLSFAIL, sentence, result_type=ResultType.STARTTLS_NOT_SUPPORTED)
+        with self._guard(Phase.STARTTLS):
+            self._expect(Phase.STARTTLS, wire.command("STARTTLS", self.timeouts.starttls))
+
+    def _expect(self, phase: Phase, reply: Reply) -> Reply:
+        """Return a reply that was hoped for. Raises HostFailed, Malformed."""
+        if not (class_ := replies.judge_reply(phase, reply)):
+            return reply
+        more = {"smtp_code": reply.code, "enhanced": reply.enhanced, "smtp_text": reply.text}
+        if class_ in {Class.TLSFAIL, Class.TLSFAIL_SOFT}:
+            more["result_type"] = ResultType.STARTTLS_NOT_SUPPORTED
+        raise self._failed(phase, class_, replies.describe_refusal(phase, self.address.host, reply), **more)
+
+    def _shake_hands(self, wire: Wire, context: ssl.SSLContext) -> None:
+        """Row 11 to 13: each way in which a handshake fails, apart."""
+        try:
+            wire.start_tls(context, self.address.host, self.timeouts.handshake)
+        except ssl.SSLCertVerificationError as error:
+            raise HostFailed(self._distrusted(error.verify_code, error.verify_message)) from error
+        except Injected as error:
+            sentence = f"Plain text came with the answer of {self.address.host} to STARTTLS"
+            raise self._handshake_failed(Class.TLSFAIL_SOFT, sentence) from error
+        except (OSError, ValueError) as error:
+            raise self._refused_hands(error) from error
+
+    def _refused_hands(self, error: OSError | ValueError) -> HostFailed:
+        """Return the failure of a handshake that is not about a certificate."""
+        host = self.address.host
+        if isinstance(error, OSError) and is_broken_off(error):
+            return self._handshake_failed(
+                Class.TLSFAIL_SOFT, replies.describe_silence(Phase.HANDSHAKE, host), printable(str(error))
+            )
+        reason = (getattr(error, "reason", None) or "no common ground").replace("_", " ").lower()
+        return self._handshake_failed(
+            Class.TLSFAIL, f"The TLS handshake with {host} failed: {printable(reason)}", printable(str(error))
+        )
+
+    def _handshake_failed(self, class_: Class, sentence: str, message: str = "") -> HostFailed:
+        return self._failed(
+            Phase.HANDSHAKE, class_, sentence, result_type=ResultType.VALIDATION_FAILURE, verify_message=message
+        )
+
+    def _distrusted(self, code: int, message: str) -> HostResult:
+        """Return row 13, with a look at the certificate: OpenSSL keeps none that it has refused."""
+        result_type, presented = certificate_failure(code)
+        sentence = f"{self.address.host} presented {presented}"
+        self.seen |= look_at_certificate(self.address, self.helo_name, self.timeouts)
+        return self._result(
+            Phase.HANDSHAKE,
+            Class.TLSFAIL,
+            sentence,
+            result_type=result_type,
+            verify_code=code,
+            verify_message=printable(message),
+        )
+
+    def _misnamed(self, wire: Wire) -> HostResult:
+        """Return the result of a good certificate without any name that `secure` demands."""
+        if isinstance(wire.sock, ssl.SSLSocket):
+            self.seen |= peer.describe_certificates(wire.sock)
+        result_type, presented = certificate_failure(HOST_MISMATCH)
+        wanted = f"none of {', '.join(self.demand.identity)} is in it"
+        return self._result(
+            Phase.HANDSHAKE,
+            Class.TLSFAIL,
+            f"{self.address.host} presented {presented}: {wanted}",
+            result_type=result_type,
+            verify_code=HOST_MISMATCH,
+            verify_message=wanted,
+        )
+
+    def _second_ehlo(self, session: VerifiedSession) -> None:
+        """Learn what the host offers, from under TLS: what it said before counts for nothing (RFC 3207 section 4.2)."""
+        self.seen = session.seen
+        with self._guard(Phase.EHLO2):
+            hello = session.command(Phase.EHLO2, f"EHLO {self.helo_name}", self.timeouts.ehlo)
+            session.extensions = extensions(self._expect(Phase.EHLO2, hello))
+
+    def _guard(self, phase: Phase) -> Guard:
+        return Guard(self.address, phase, self.seen, self.close)
+
+    def _result(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
+        return _result(self.address, phase, class_, sentence, **{**self.seen, **more})
+
+    def _failed(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostFailed:
+        return HostFailed(self._result(phase, class_, sentence, **more))
+
+
+def look_at_certificate(address: Address, helo_name: str, timeouts: Timeouts) -> dict[str, Any]:
+    """Return what a host presents, by a second connection that ends with its handshake; {} if that fails too."""
+    hasty = replace(timeouts, connect=LOOK_SECONDS, greeting=LOOK_SECONDS, ehlo=LOOK_SECONDS, starttls=LOOK_SECONDS)
+    opening = Opening(address, Demand(), helo_name, hasty)
+    try:
+        wire = opening.wire = Wire.connect(address.ip, address.port, min(timeouts.connect, LOOK_SECONDS))
+        opening.offer(wire)
+        wire.start_tls(trust.curious_context(), address.host, LOOK_SECONDS)
+        return peer.describe_certificates(wire.sock) if isinstance(wire.sock, ssl.SSLSocket) else {}
+    except (HostFailed, Lost, Injected, OSError, ValueError):
+        return {}
+    finally:
+        opening.close()
+
+
+def extensions(hello: Reply) -> dict[str, str]:
+    """Return the extensions that a reply to EHLO offers, by keyword in upper case, with their parameters."""
+    lines = [line.partition(" ") for line in hello.lines[1:]]
+    return {keyword.upper(): parameters.strip() for keyword, _, parameters in lines}
+
+
+def send(session: VerifiedSession, message: Outgoing, recipients: Sequence[str]) -> HostResult:
+    """Send `message` to `recipients` over `session` and return what the host said of each.
+
+    Recipients that a transaction has no room for (4.5.3) go into the next one.
+    Errors of reading the message itself are raised, after the connection is
+    closed without a dot. Needs a session that is `usable()`.
+    """
+    session.messages += 1
+    waiting = list(dict.fromkeys(recipients))
+    settled: dict[str, RecipientReply] = {}
+    while waiting:
+        transaction = Transaction(session, message, waiting[:MOST_RECIPIENTS])
+        settled |= transaction.run()
+        waiting = [address for address in waiting if address not in settled]
+    return _summary(session, list(settled.values()))
+
+
+def _summary(session: VerifiedSession, answers: Sequence[RecipientReply]) -> HostResult:
+    """Return the result of a host, named after what it did for whom it did most."""
+    best = min(answers, key=lambda answer: list(Class).index(answer.class_))
+    said = {"smtp_code": best.smtp_code, "enhanced": best.enhanced, "smtp_text": best.smtp_text}
+    return session.result(best.phase, best.class_, best.sentence, replies=tuple(answers), **said)
+
+
+class Transaction:
+    """One MAIL, its RCPTs, one DATA; `answers` grows to one answer a recipient."""
+
+    def __init__(self, session: VerifiedSession, message: Outgoing, recipients: Sequence[str]) -> None:
+        self.session, self.message, self.recipients = session, message, list(recipients)
+        self.host, self.timeouts = session.address.host, session.timeouts
+        self.answers: dict[str, RecipientReply] = {}
+        self.accepted: list[str] = []
+        self.postponed: dict[str, Reply] = {}
+
+    def run(self) -> dict[str, RecipientReply]:
+        """Go through the transaction and return the answers.
+
+        Recipients without one want another transaction; where this one got nobody
+        through, there are none such.
+        """
+        try:
+            self._dialogue()
+        except HostFailed as failed:
+            self._settle(self._open(), failed.result.reply_for(""))
+        if not self.accepted or self.session.closed:
+            self._give_up_postponed()
+        return self.answers
+
+    def _dialogue(self) -> None:
+        """MAIL, RCPT, DATA, the message, the dot: as far as it goes."""
+        if unfit := _unfit(self.session, self.message, self.recipients):
+            self._settle(self.recipients, unfit)
+            return
+        self.session.reset()
+        self.session.dirty = True
+        if self._mail() and self._recipients():
+            self._content()
+
+    def _mail(self) -> bool:
+        """Give the reverse-path; return whether it was taken."""
+        reply, class_ = self._ask(Phase.MAIL, self._mail_command(), self.timeouts.mail)
+        if class_:
+            self._refuse(self.recipients, Phase.MAIL, class_, reply)
+        return class_ is None
+
+    def _mail_command(self) -> str:
+        """Return MAIL with the parameters that the host offers and the message needs."""
+        offers = self.session.extensions
+        words = [f"MAIL FROM:<{self.message.reverse_path}>"]
+        if "SIZE" in offers:
+            words.append(f"SIZE={self.message.size}")
+        if self.message.body_8bit and "8BITMIME" in offers:
+            words.append("BODY=8BITMIME")
+        if _needs_smtputf8(self.message, self.recipients):
+            words.append("SMTPUTF8")
+        return " ".join(words)
+
+    def _recipients(self) -> bool:
+        """Name each recipient; return whether one was taken."""
+        for address in self.recipients:
+            if _UNSENDABLE.search(address):
+                self._settle([address], UNWRITABLE)
+            else:
+                self._recipient(address)
+        return bool(self.accepted)
+
+    def _recipient(self, address: str) -> None:
+        reply, class_ = self._ask(Phase.RCPT, f"RCPT TO:<{address}>", self.timeouts.rcpt)
+        if class_ is None:
+            self.accepted.append(address)
+        elif replies.wants_next_transaction(reply):
+            self.postponed[address] = reply
+        else:
+            self._refuse([address], Phase.RCPT, class_, reply)
+
+    def _content(self) -> None:
+        """Send the message and the dot apart: what is lost before the dot was not taken (rows 21 and 22)."""
+        reply, class_ = self._ask(Phase.DATA, "DATA", self.timeouts.data)
+        if class_:
+            self._refuse(self.accepted, Phase.DATA, class_, reply)
+            return
+        with self.session.guard(Phase.BODY), closing(self.message.open_raw()) as source:
+            for block in stuffed(_blocks(source)):
+                self.session.wire.send(block, self.timeouts.block)
+        reply, class_ = self._ask(Phase.DOT, ".", self.timeouts.dot)
+        self.session.dirty = False
+        if class_:
+            self._refuse(self.accepted, Phase.DOT, class_, reply)
+        else:
+            sentence = f"{self.host} took the message over {self.session.seen['protocol']}"
+            self._settle(self.accepted, _answer(Phase.DONE, Class.OK, sentence, reply))
+
+    def _ask(self, phase: Phase, line: str, wait: float) -> tuple[Reply, Class | None]:
+        """Return the reply to a command and what it means. Raises HostFailed."""
+        reply = self.session.command(phase, line, wait)
+        with self.session.guard(phase):
+            return reply, replies.judge_reply(phase, reply)
+
+    def _refuse(self, addresses: Iterable[str], phase: Phase, class_: Class, reply: Reply) -> None:
+        sentence = replies.describe_refusal(phase, self.host, reply)
+        self._settle(addresses, _answer(phase, class_, sentence, reply))
+
+    def _settle(self, addresses: Iterable[str], answer: RecipientReply) -> None:
+        """Write down the same answer for some recipients."""
+        self.answers |= {address: replace(answer, address=address) for address in addresses}
+
+    def _open(self) -> list[str]:
+        """Return the recipients that have no answer yet and were not put off."""
+        return [address for address in self.recipients if address not in self.answers and address not in self.postponed]
+
+    def _give_up_postponed(self) -> None:
+        """Nobody got through, or the connection is gone: "too many recipients" is then an ordinary passing trouble."""
+        for address, reply in self.postponed.items():
+            self._refuse([address], Phase.RCPT, Class.TEMP, reply)
+
+
+def _answer(phase: Phase, class_: Class, sentence: str, reply: Reply) -> RecipientReply:
+    """Return a reply as an answer that is nobody's yet."""
+    return RecipientReply(
+        address="",
+        class_=class_,
+        phase=phase,
+        sentence=sentence,
+        smtp_code=reply.code,
+        enhanced=reply.enhanced,
+        smtp_text=reply.text,
+    )
+
+
+UNWRITABLE = RecipientReply(
+    address="", class_=Class.PERMANENT, sentence="The address can't be written in SMTP", enhanced="5.1.3"
+)
+
+
+def _unfit(session: VerifiedSession, message: Outgoing, recipients: Sequence[str]) -> RecipientReply | None:
+    """Return why the host can't take the message as it is, None where it can (row 18).
+
+    It is never recoded: that would break DKIM signatures.
+    """
+    offers = session.extensions
+    limit = offers.get("SIZE", "")
+    if _UNSENDABLE.search(message.reverse_path):
+        return replace(UNWRITABLE, phase=Phase.MAIL, enhanced="5.1.7")
+    if limit.isdecimal() and 0 < int(limit) < message.size:
+        sentence = f"takes messages of up to {int(limit):,} bytes, and this one has {message.size:,}"
+        return _cannot_take(session, "5.3.4", sentence)
+    if _needs_smtputf8(message, recipients) and "SMTPUTF8" not in offers:
+        return _cannot_take(session, "5.6.7", "does not take internationalised addresses (SMTPUTF8)")
+    if message.body_8bit and "8BITMIME" not in offers and _has_8bit(message):
+        return _cannot_take(session, "5.6.3", "does not take 8-bit messages (8BITMIME)")
+    return None
+
+
+def _cannot_take(session: VerifiedSession, enhanced: str, what: str) -> RecipientReply:
+    sentence = f"{session.address.host} {what}"
+    return RecipientReply(address="", class_=Class.OVERSIZE, phase=Phase.MAIL, sentence=sentence, enhanced=enhanced)
+
+
+def _needs_smtputf8(message: Outgoing, recipients: Sequence[str]) -> bool:
+    """Return whether RFC 6531 is needed: declared by the client, or an address is not ASCII."""
+    return message.smtputf8 or not all(address.isascii() for address in (message.reverse_path, *recipients))
+
+
+def _has_8bit(message: Outgoing) -> bool:
+    """Return whether a message declared as 8-bit is so: many clients declare it of every message."""
+    with closing(message.open_raw()) as source:
+        return not all(block.isascii() for block in _blocks(source))
+
+
+def _blocks(source: BinaryIO) -> Iterator[bytes]:
+    """Yield the message in blocks, so that memory stays constant at any size."""
+    while block := source.read(BLOCK):
+        yield block
+
+
+def stuffed(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield `blocks` with each leading dot doubled, and a CRLF at the end (RFC 5321 section 4.5.2).
+
+    The last two bytes of each block are the context of the next, so that a line end
+    cut in two is still seen.
+    """
+    before = b"\r\n"
+    for block in blocks:
+        joined = before + block
+        yield joined.replace(b"\r\n.", b"\r\n..")[len(before) :]
+        before = joined[-2:]
+    if before != b"\r\n":
+        yield b"\r\n"

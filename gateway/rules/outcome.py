@@ -137,10 +137,14 @@ class HostResult:
 
     def to_evidence(self) -> dict[str, Any]:
         """Return every field as JSON can hold it; `class_` is called "class"."""
-        fields = asdict(self)
-        fields["class"] = fields.pop("class_")
-        fields["replies"] = [{**reply, "class": reply.pop("class_")} for reply in fields["replies"]]
+        fields = _with_plain_class(asdict(self))
+        fields["replies"] = [_with_plain_class(reply) for reply in fields["replies"]]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def _with_plain_class(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return `fields` with "class_", which Python needs, called "class", as people read it."""
+    return {"class" if name == "class_" else name: value for name, value in fields.items()}
 
 
 class Action(StrEnum):

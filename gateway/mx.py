@@ -1,0 +1,152 @@
+"""Who to connect to for a domain: MX hosts in order, with their addresses (RFC 5321 section 5.1, RFC 7505)."""
+
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import groupby, islice
+
+from gateway.resolver import NoSuchDomain, Resolver, Unanswered
+from gateway.rules import names
+from gateway.rules.networks import Network, is_within
+from gateway.rules.outcome import Class, HostResult, Phase
+
+MOST_ADDRESSES = 5
+
+Shuffle = Callable[[MutableSequence[str]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of one MX host."""
+
+    host: str
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The addresses to try, in order; or, where there are none, the result that says why."""
+
+    addresses: tuple[Address, ...]
+    failure: HostResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Where mail is never carried to: private and own addresses, but for `allow_networks`."""
+
+    allow_networks: tuple[Network, ...] = ()
+    own_addresses: tuple[str, ...] = ()
+    own_names: tuple[str, ...] = ()
+
+    def allow(self, ip: str) -> bool:
+        """Return whether an MX record may lead to `ip` (row 5)."""
+        if is_within(ip, list(self.allow_networks)):
+            return True
+        address = ip_address(ip)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_global and not address.is_multicast and ip not in self.own_addresses
+
+
+class _Failed(Exception):  # noqa: N818, it is a result on its way out
+    """A look-up that ends the attempt."""
+
+    def __init__(self, result: HostResult) -> None:
+        super().__init__(result.sentence)
+        self.result = result
+
+
+def look_up(domain: str, port: int, *, resolver: Resolver, bounds: Bounds, shuffle: Shuffle) -> Hosts:
+    """Return at most five addresses for `domain` (an A-label), best first; hosts of one preference by chance.
+
+    Without an MX record the domain itself is the host, but only on a definite
+    answer. Never raises for what the DNS says: see `Hosts.failure`.
+    """
+    try:
+        hosts = _mx_hosts(domain, resolver, bounds, shuffle)
+        addresses = islice(_allowed(domain, hosts, resolver, bounds), MOST_ADDRESSES)
+        return Hosts(tuple(Address(host, ip, port) for host, ip in addresses))
+    except _Failed as failed:
+        return Hosts((), failed.result)
+
+
+def resolve_next_hop(host: str, port: int, *, resolver: Resolver) -> Hosts:
+    """Return the addresses of a configured next hop: no MX look-up, private addresses allowed.
+
+    Whatever goes wrong is temporary: it is a home server's name that we were given.
+    """
+    try:
+        found = [str(ip_address(host))]
+    except ValueError:
+        try:
+            found = resolver.addresses(host)
+        except (NoSuchDomain, Unanswered) as error:
+            return Hosts((), _result(host, Class.TEMP, str(error)))
+    if not found:
+        return Hosts((), _result(host, Class.TEMP, f"{host} has no address"))
+    return Hosts(tuple(Address(host, ip, port) for ip in found[:MOST_ADDRESSES]))
+
+
+def _mx_hosts(domain: str, resolver: Resolver, bounds: Bounds, shuffle: Shuffle) -> list[str]:
+    """Return the hosts of `domain` in order, the domain itself where it has no MX record (rows 1 to 4)."""
+    try:
+        records = resolver.mx(domain)
+    except NoSuchDomain as error:
+        raise _Failed(_result(domain, Class.PERMANENT, f"The domain {domain} does not exist", "5.1.2")) from error
+    except Unanswered as error:
+        raise _Failed(_result(domain, Class.TEMP, str(error))) from error
+    if records and not any(host for _, host in records):
+        raise _Failed(_result(domain, Class.PERMANENT, f"{domain} declares that it takes no mail", "5.1.10"))
+    own = {names.normal(name) for name in bounds.own_names}
+    hosts = [host for host in in_order(records, shuffle) if host not in own] if records else [domain]
+    if not hosts:
+        raise _Failed(_looping(domain))
+    return hosts
+
+
+def in_order(records: Sequence[tuple[int, str]], shuffle: Shuffle) -> list[str]:
+    """Return the hosts by preference, lowest number first, those of one preference shuffled; no host twice."""
+    ordered: list[str] = []
+    for _, group in groupby(sorted(records), key=lambda record: record[0]):
+        equals = [names.normal(host) for _, host in group if host]
+        shuffle(equals)
+        ordered += equals
+    return list(dict.fromkeys(ordered))
+
+
+def _allowed(domain: str, hosts: Sequence[str], resolver: Resolver, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    """Yield (host, address) for whatever may be connected to; raise what it means that there was none."""
+    found = trouble = skipped = None
+    for host in hosts:
+        try:
+            candidates = resolver.addresses(host)
+        except Unanswered as error:
+            trouble, candidates = error, []
+        except NoSuchDomain:
+            candidates = []
+        for ip in candidates:
+            if bounds.allow(ip):
+                found = ip
+                yield host, ip
+            else:
+                skipped = ip
+    if not found:
+        raise _Failed(_nowhere(domain, trouble, skipped))
+
+
+def _nowhere(domain: str, trouble: Unanswered | None, skipped: str | None) -> HostResult:
+    """Return why no address of `domain` is left: not known yet, all forbidden, or none at all."""
+    if trouble:
+        return _result(domain, Class.TEMP, str(trouble))
+    if skipped:
+        return _looping(domain)
+    return _result(domain, Class.PERMANENT, f"No mail server of {domain} has an address", "5.4.4")
+
+
+def _looping(domain: str) -> HostResult:
+    return _result(domain, Class.PERMANENT, f"{domain} names only private addresses or this gateway itself", "5.4.6")
+
+
+def _result(host: str, class_: Class, sentence: str, enhanced: str = "") -> HostResult:
+    return HostResult(mx_host=host, class_=class_, phase=Phase.LOOKUP, sentence=sentence, enhanced=enhanced)

@@ -1,0 +1,108 @@
+"""The client's end of an SMTP connection: bytes out, whole replies in.
+
+The standard library's smtplib bounds neither the lines of a reply nor the time
+that one takes (a byte a minute holds a thread for ever), rewrites addresses,
+and overlooks bytes that somebody put between "220" and the handshake. So the
+little that is needed of it is here, with those bounds.
+"""
+
+import socket
+import ssl
+import time
+from contextlib import suppress
+
+from gateway.rules.replies import LONGEST_LINE, MOST_LINES, Malformed, Reply, parse_line
+
+RECEIVE = 16 * 1024
+
+
+class Lost(Exception):  # noqa: N818, it says what happened
+    """The connection is gone, or nothing came in time. `error` is the system's word for it."""
+
+    def __init__(self, error: OSError | None = None) -> None:
+        super().__init__(type(error).__name__ if error else "end of file")
+        self.error = error
+
+
+class Injected(Exception):  # noqa: N818, it says what happened
+    """Plain text came after the 220 to STARTTLS: somebody on the way speaks in the host's name (RFC 3207)."""
+
+
+class Wire:
+    """One TCP connection, plain until `start_tls`. Times are in seconds, for a whole reply or block."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._received = bytearray()
+
+    @classmethod
+    def connect(cls, ip: str, port: int, wait: float) -> "Wire":
+        """Return a connection to one address. Raises Lost."""
+        try:
+            sock = socket.create_connection((ip, port), wait)
+        except OSError as error:
+            raise Lost(error) from error
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return cls(sock)
+
+    def command(self, line: str, wait: float) -> Reply:
+        """Send one command and return its reply. Raises Lost, Malformed."""
+        self.send(line.encode() + b"\r\n", wait)
+        return self.reply(wait)
+
+    def send(self, data: bytes, wait: float) -> None:
+        """Send all of `data`. Raises Lost."""
+        try:
+            self.sock.settimeout(wait)
+            self.sock.sendall(data)
+        except OSError as error:
+            raise Lost(error) from error
+
+    def reply(self, wait: float) -> Reply:
+        """Return one whole reply, at most 128 lines, all of one code. Raises Lost, Malformed."""
+        deadline = time.monotonic() + wait
+        lines: list[str] = []
+        codes: set[int] = set()
+        more = True
+        while more:
+            code, text, more = parse_line(self._line(deadline))
+            lines.append(text)
+            codes.add(code)
+            if len(codes) > 1 or len(lines) > MOST_LINES:
+                raise Malformed
+        return Reply(codes.pop(), tuple(lines))
+
+    def _line(self, deadline: float) -> bytes:
+        """Return the next line."""
+        while (end := self._received.find(b"\n")) < 0:
+            if len(self._received) > LONGEST_LINE:
+                raise Malformed
+            self._receive(deadline)
+        line = bytes(self._received[: end + 1])
+        del self._received[: end + 1]
+        if len(line) > LONGEST_LINE:
+            raise Malformed
+        return line
+
+    def _receive(self, deadline: float) -> None:
+        """Wait for some bytes, until `deadline`."""
+        try:
+            self.sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            data = self.sock.recv(RECEIVE)
+        except OSError as error:
+            raise Lost(error) from error
+        if not data:
+            raise Lost
+        self._received += data
+
+    def start_tls(self, context: ssl.SSLContext, server_name: str, wait: float) -> None:
+        """Shake hands; from here on everything is under TLS. Raises Injected, OSError (ssl.SSLError included)."""
+        if self._received:
+            raise Injected
+        self.sock.settimeout(wait)
+        self.sock = context.wrap_socket(self.sock, server_hostname=server_name)
+
+    def close(self) -> None:
+        """Close the connection without a word."""
+        with suppress(OSError):
+            self.sock.close()
