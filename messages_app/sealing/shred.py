@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from messages_app import audit, store
 from messages_app.models import BucketKey, KeyWrap, Message, Recipient
+from messages_app.rules.states import UNDECIDED
 from messages_app.sealing import keystore
 from messages_app.sealing.buckets import bucket_ends
 
@@ -30,19 +32,31 @@ def shred_author(message: Message, user: Any) -> bool:
     return _shred(message.pk, message.wraps.filter(author=user).exclude(type=KeyWrap.Type.HOLD))
 
 
+@transaction.atomic
 def shred_spool(message: Message) -> bool:
-    """Delete the spool wrap, once nobody is queued any more; return whether the whole message went with it."""
+    """Delete the spool wrap unless a recipient is still on its way; return whether the whole message went with it.
+
+    Asked under the message's lock: of two last recipients that are done at once,
+    whoever commits second sees the other, and the wrap doesn't stay for ever.
+    """
+    _lock(message.pk)
+    if message.recipients.filter(state__in=UNDECIDED).exists():
+        return False
     return _shred(message.pk, message.wraps.filter(type=KeyWrap.Type.SPOOL))
 
 
-def _shred(message_id: Any, wraps: QuerySet[KeyWrap]) -> bool:
-    with transaction.atomic():
-        # Two last copies shredded at once must not each see the other's wrap.
-        message = Message.objects.select_for_update().get(pk=message_id)
-        wraps.delete()
-        if message.shredded_at or message.wraps.exists():
-            return False
-        _shred_bytes(message)
+def _lock(message_id: UUID) -> Message:
+    return Message.objects.select_for_update().get(pk=message_id)
+
+
+@transaction.atomic
+def _shred(message_id: UUID, wraps: QuerySet[KeyWrap]) -> bool:
+    # Two last copies shredded at once must not each see the other's wrap.
+    message = _lock(message_id)
+    wraps.delete()
+    if message.shredded_at or message.wraps.exists():
+        return False
+    _shred_bytes(message)
     return True
 
 

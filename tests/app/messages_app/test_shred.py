@@ -9,6 +9,7 @@ from django.utils import timezone
 from messages_app import store
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, BucketKey, KeyWrap, Part
+from messages_app.rules.states import UNDECIDED, State
 from messages_app.sealing import keystore, seal, shred, unseal
 from messages_app.sealing.buckets import bucket_ends, spool_bucket
 from messages_app.sealing.errors import Broken, Unopenable
@@ -26,6 +27,7 @@ def held(keys, django_capture_on_commit_callbacks):
     for recipient in message.recipients.all():
         hold_recipient(recipient, key)
     Part.objects.create(message=message, number=1, role="text", size=1, sealed_meta=b"x", sealed_content=b"y")
+    message.recipients.update(state=State.HELD)
     assert not shred.shred_spool(message)
     return message
 
@@ -55,6 +57,17 @@ def test_with_the_last_copy_the_bytes_go_and_the_tombstone_stays(held, django_ca
     assert AuditEvent.objects.get(event=Event.MESSAGE_SHREDDED).message_id == held.pk
 
 
+@pytest.mark.parametrize("state", sorted(UNDECIDED))
+def test_the_spool_wrap_stays_while_anyone_is_on_their_way(keys, state):
+    message = make_message(recipients=(RITA, OTTO))
+    message.recipients.update(state=State.DELIVERED)
+    message.recipients.filter(address=OTTO).update(state=state)
+    assert not shred.shred_spool(message)
+    unseal.spool_key(message)
+    message.recipients.update(state=State.BOUNCED)
+    assert shred.shred_spool(message)
+
+
 def test_shredding_again_changes_nothing(held):
     for recipient in held.recipients.all():
         shred.shred_recipient(recipient)
@@ -80,6 +93,7 @@ def test_the_authors_copy_goes_by_itself(keys):
         bucket_id=bucket_now(),
         owner=f"author:{sam.pk}",
     ).save()
+    message.recipients.update(state=State.DELIVERED)
     assert not shred.shred_spool(message)
     assert shred.shred_author(message, sam)
 
