@@ -3,6 +3,7 @@
 import io
 import os
 import secrets
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -226,3 +227,18 @@ def test_a_source_that_gives_little_at_a_time_is_read_whole():
 def test_a_source_that_is_cut_meanwhile_is_broken():
     with pytest.raises(Broken):
         OpeningReader(Shrinking(SEALED), KEY, CONTEXT)
+
+
+def test_memory_stays_constant_whatever_the_size(tmp_path):
+    block, blocks = bytes(65536), 512
+    tracemalloc.start()
+    with (tmp_path / "sealed").open("wb") as target:
+        writer = SealingWriter(target, KEY, CONTEXT)
+        for _ in range(blocks):
+            writer.write(block)
+        writer.close()
+    with OpeningReader((tmp_path / "sealed").open("rb", buffering=0), KEY, CONTEXT) as plain:
+        assert sum(map(len, iter(lambda: plain.read(65536), b""))) == blocks * len(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * SEGMENT
