@@ -1,7 +1,7 @@
 """Postern itself, run as it is in real life: its own processes, in a private data directory.
 
-Two kinds: `embedded` (SQLite, files, one worker) and `production` (PostgreSQL, Redis, a
-worker for each role, and no keys where none belong). Each process can be killed and
+Kinds: `embedded` (SQLite, files, one worker), `https` (the same, its portal over TLS) and
+`production` (PostgreSQL, Redis, a worker for each role, and no keys where none belong). Each process can be killed and
 started again; everything else a test asks of the stack goes by SMTP, HTTP or the ORM.
 """
 
@@ -73,7 +73,7 @@ class Stack:
     @property
     def worker(self) -> str:
         """The name of the process that delivers."""
-        return "worker" if self.kind == "embedded" else "delivery"
+        return "delivery" if self.kind == "production" else "worker"
 
     # --- Processes
 
@@ -198,7 +198,7 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
 
 
 def _stores(kind: str, running: contextlib.ExitStack) -> tuple[dict[str, str], list[Path]]:
-    if kind == "embedded":
+    if kind != "production":
         return {}, []
     database, broker = running.enter_context(postgres()), running.enter_context(redis())
     return {"DATABASE_URL": database.url(), "REDIS_URL": broker.url()}, [database.data, broker.directory]
@@ -215,7 +215,7 @@ def _describe(kind: str, directory: Path, internet: Internet, post: Sink, extra:
         "DATA_DIR": str(directory / "data"),
         "KEY_DIR": str(directory / "data" / "keys"),
         "SECRET_KEY": secrets.token_urlsafe(64),
-        "PORTAL_BASE_URL": f"http://localhost:{web_port}",
+        "PORTAL_BASE_URL": f"{'https' if kind == 'https' else 'http'}://localhost:{web_port}",
         "ORGANISATION": "Home",
         "SMTPD_LISTEN": f"127.0.0.1:{smtpd_port}",
         "SMTPD_CERTIFICATE": str(directory / "smtpd.pem"),
@@ -229,21 +229,23 @@ def _describe(kind: str, directory: Path, internet: Internet, post: Sink, extra:
     }
     env |= extra
     server = Stack(kind, directory, internet, env, post, smtpd_port, web_port, home_port)
-    for name, (command, added) in _programs(kind, web_port).items():
+    for name, (command, added) in _programs(kind, web_port, directory).items():
         log = directory / "logs" / f"{name}.log"
         server.processes[name] = Process(name, command, log=log, env=env | added, cwd=REPOSITORY)
     return server
 
 
-def _programs(kind: str, web_port: int) -> dict[str, tuple[list[str], dict[str, str]]]:
+def _programs(kind: str, web_port: int, directory: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
     python = sys.executable
     gunicorn = [python, "-m", "gunicorn", "portal.wsgi", f"--bind=127.0.0.1:{web_port}", "--worker-class=gthread"]
     gunicorn += ["--workers=1", "--threads=8", "--no-control-socket"]
+    if kind == "https":
+        gunicorn += [f"--certfile={directory}/smtpd.pem", f"--keyfile={directory}/smtpd.key"]
     programs = {
         "web": (gunicorn, {"ROLE": "web"}),
         "smtpd": ([python, "manage.py", "smtpd"], WITHOUT_KEYS | {"ROLE": "smtpd"}),
     }
-    if kind == "embedded":
+    if kind != "production":
         programs["worker"] = (_worker("delivery,hold,keys,notices"), {"ROLE": "all"})
     else:
         programs["delivery"] = (_worker("delivery,hold,keys"), {"ROLE": "delivery"})
