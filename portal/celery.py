@@ -17,6 +17,7 @@ __all__ = ["QUEUES", "app", "configure_celery", "make_broker_directories"]
 
 QUEUES = ("delivery", "hold", "keys", "notices")
 HOUR, DAY = 3600, 86400
+SHORT_SWEEP = 20
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -41,7 +42,8 @@ def schedule(sweep: int) -> dict[str, dict[str, Any]]:
         "link new audit events": every(1, "messages_app.tasks.chain_audit"),
         "make keys ahead": every(DAY, "messages_app.tasks.make_keys"),
         # Tests and the demo sweep often, and want to see expiry as soon.
-        "expire what is over": every(sweep if sweep < DAY // HOUR else HOUR, "messages_app.tasks.expire"),
+        "expire what is over": every(sweep if sweep <= SHORT_SWEEP else HOUR, "gateway.tasks.expire"),
+        "shred what outlived its week": every(HOUR, "messages_app.tasks.tidy"),
     }
 
 

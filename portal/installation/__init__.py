@@ -1,0 +1,1 @@
+"""What `manage.py setup` does: each step is safe to take again."""
