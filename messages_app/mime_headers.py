@@ -137,7 +137,7 @@ def part_headers(fields: dict[str, list[bytes]], default_type: str = "text/plain
     if "content-type" not in fields:
         media_type = default_type
     return PartHeaders(
-        media_type=media_type if _MEDIA_TYPE.fullmatch(media_type) else "text/plain",
+        media_type=media_type if is_media_type(media_type) else "text/plain",
         charset=of_type.get("charset", "")[:60],
         disposition=disposition[:60],
         filename=of_disposition.get("filename", "") or of_type.get("name", ""),
@@ -145,6 +145,11 @@ def part_headers(fields: dict[str, list[bytes]], default_type: str = "text/plain
         encoding=_encoding(text_of(fields, "content-transfer-encoding")),
         boundary=of_type.get("boundary", "").rstrip().encode("utf-8", "replace"),
     )
+
+
+def is_media_type(text: str) -> bool:
+    """Return whether `text` is a type and subtype without parameters (RFC 2045 section 5.1)."""
+    return bool(_MEDIA_TYPE.fullmatch(text))
 
 
 def text_of(fields: dict[str, list[bytes]], name: str) -> str:

@@ -88,7 +88,8 @@ def safe_html(
     "cid:", or None for none; without it "cid:" addresses stay as tokens. A blocked
     image keeps its alternative text. Links are http, https or mailto and open in a
     window of their own; `link_url` may put a page that asks before them.
-    Beyond the limits of size and nesting it falls back to text. Never raises.
+    Beyond the limits of size and nesting it falls back to text. Raises what
+    `cid_url` and `link_url` raise, and nothing for what the HTML holds.
     """
     if len(html) > INPUT_LIMIT or depth(html) > DEPTH_LIMIT:
         return _plain(html, link_url)
@@ -103,6 +104,8 @@ def safe_html(
         url_relative="deny",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
+    if attributes.error:
+        raise attributes.error
     if len(cleaned) - attributes.own > OUTPUT_LIMIT:
         return _plain(html, link_url)
     return SafeHTML(cleaned, *((0, attributes.remote) if remote_images else (attributes.remote, 0)))
@@ -126,20 +129,31 @@ class _Attributes:
         self.remote = 0
         # Characters of addresses that are ours (images as data), which no limit counts.
         self.own = 0
+        self.error: Exception | None = None
         self._cid_url = cid_url
         self._remote_images = remote_images
         self._link_url = link_url
 
     def __call__(self, tag: str, name: str, value: str) -> str | None:
-        """Return the value to keep, or None to drop the attribute."""
+        """Return the value to keep, or None to drop the attribute.
+
+        nh3 would print what is raised here, with the value, to standard error: nothing is.
+        """
+        try:
+            return self._judged(tag, name, value)
+        except Exception as error:  # kept for the caller
+            self.error = error
+            return None
+
+    def _judged(self, tag: str, name: str, value: str) -> str | None:
+        """Return the value to keep, or None; raises what the caller's functions raise."""
         if name == "style":
             return filter_style(value) or None
-        if name == "href":
+        if tag == "a" and name == "href":
             return self._link(value.strip())
-        if name == "src":
+        if tag == "img" and name == "src":
             return self._image(value.strip())
-        del tag
-        return value
+        return None if name in {"href", "src"} else value
 
     def _link(self, url: str) -> str | None:
         """Return a link's target, or None for a scheme that is not allowed."""
