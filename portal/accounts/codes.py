@@ -32,7 +32,7 @@ def code_hash(code: str, nonce: str) -> bytes:
 
 def matches(typed: str, nonce: str, expected: bytes) -> bool:
     """Return whether `typed` is the code behind `expected`, in a time that tells nothing."""
-    return hmac.compare_digest(code_hash(typed, nonce), bytes(expected))
+    return hmac.compare_digest(code_hash(typed, nonce), expected)
 
 
 def _letters(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from allauth.core import ratelimit
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 
 def over_limit(request: HttpRequest, action: str, key: str = "") -> bool:
@@ -10,3 +10,9 @@ def over_limit(request: HttpRequest, action: str, key: str = "") -> bool:
     if action not in settings.ACCOUNT_RATE_LIMITS:
         raise KeyError(action)
     return not ratelimit.consume(request, action=action, key=key)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Return the page that says how long to wait (429)."""
+    response: HttpResponse = ratelimit.respond_429(request)
+    return response

@@ -45,4 +45,4 @@ class PortalMFAAdapter(DefaultMFAAdapter):
         return {"id": settings.PORTAL_HOST, "name": settings.PORTAL_NAME}
 
     def _get_site_name(self) -> str:
-        return settings.PORTAL_NAME
+        return str(settings.PORTAL_NAME)

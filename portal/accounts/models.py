@@ -42,7 +42,7 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects = AddressUserManager()  # type: ignore[assignment,misc]
+    objects = AddressUserManager()  # type: ignore[misc]
 
     def __str__(self) -> str:
         return self.email

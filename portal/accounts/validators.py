@@ -1,7 +1,10 @@
 """Rules for passwords that Django does not bring."""
 
+from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from portal.accounts.models import User
 
 
 class MaximumLengthValidator:
@@ -18,3 +21,17 @@ class MaximumLengthValidator:
     def get_help_text(self) -> str:
         """Return the rule as a sentence."""
         return _("Use at most %(count)d characters.") % {"count": self.max_length}
+
+
+class NoCommonPasswordValidator(CommonPasswordValidator):
+    """Refuse common passwords, and those that are one repeated: length alone proves nothing."""
+
+    TRIVIAL = 4  # a unit this short is trivial however often it comes: "aaaaaaaaaaaa", "abcabcabcabc"
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raise ValidationError if `password`, or what it repeats, is common."""
+        unit = password[: (password + password).find(password, 1)]
+        if unit != password and len(unit) <= self.TRIVIAL:
+            raise ValidationError(_("This password repeats itself too simply."), code="password_too_common")
+        super().validate(password, user)
+        super().validate(unit, user)

@@ -74,7 +74,7 @@ def try_code(contact: FirstContact, nonce: str, typed: str, now: datetime) -> An
     if not counted:
         return Answer.OVER
     contact.refresh_from_db(fields=["tries"])
-    if codes.matches(typed, nonce, contact.code_hash) and contact.recipient is not None:
+    if codes.matches(typed, nonce, bytes(contact.code_hash)) and contact.recipient is not None:
         return _verified(contact, now)
     return Answer.WRONG if contact.tries < MAX_TRIES else Answer.OVER
 

@@ -32,4 +32,4 @@ def has_account(recipient: Recipient | None) -> bool:
     """Return whether the mailbox of `recipient` belongs to an account: then one signs in."""
     if recipient is None:
         return False
-    return EmailAddress.objects.filter(email=recipient.mailbox, verified=True).exists()
+    return bool(EmailAddress.objects.filter(email=recipient.mailbox, verified=True).exists())

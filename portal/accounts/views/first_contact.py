@@ -2,7 +2,6 @@
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
-from allauth.core.ratelimit import respond_429
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,7 +19,7 @@ from portal.accounts.flows import first_contact, invitation
 from portal.accounts.flows.first_contact import Answer, Started
 from portal.accounts.flows.register import Taken, new_user, register
 from portal.accounts.forms import AddressForm, CodeForm, NewPasswordForm
-from portal.accounts.limits import over_limit
+from portal.accounts.limits import over_limit, too_many
 from portal.accounts.links import message_path
 from portal.accounts.masking import masked
 from portal.accounts.models import FirstContact, User
@@ -40,7 +39,7 @@ def open_message(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/open.html", {"form": form, "token": token})
     if over_limit(request, "first_contact", cookies.digest(token).hex()):
-        return respond_429(request)
+        return too_many(request)
     if recipient and invitation.has_account(recipient):
         return _to_sign_in(recipient)
     started = first_contact.start(token, recipient, form.cleaned_data["address"], timezone.now())
@@ -64,7 +63,7 @@ def enter_code(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return _code_page(request, token, contact, form)
     if over_limit(request, "first_contact_code"):
-        return respond_429(request)
+        return too_many(request)
     answer = first_contact.try_code(contact, nonce, form.cleaned_data["code"], timezone.now())
     if answer is Answer.RIGHT:
         return redirect("open_password", token=token)
@@ -82,7 +81,7 @@ def choose_password(request: HttpRequest, token: str) -> HttpResponse:
         return _start_again(request, token, "code")
     form = NewPasswordForm(request.POST or None, user=new_user(contact))
     if request.method == "POST" and over_limit(request, "first_contact_password"):
-        return respond_429(request)
+        return too_many(request)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/choose_password.html", {"form": form, "token": token, "contact": contact})
     try:

@@ -1,6 +1,5 @@
 """The page behind "this wasn't me": a GET explains, a POST acts."""
 
-from allauth.core.ratelimit import respond_429
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -8,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.accounts.client import client_of
 from portal.accounts.flows.not_me import alarm_of, freeze
-from portal.accounts.limits import over_limit
+from portal.accounts.limits import over_limit, too_many
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -18,7 +17,7 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
     if alarm is None:
         return render(request, "accounts/not_me_over.html", status=410)
     if request.method == "POST" and over_limit(request, "not_me"):
-        return respond_429(request)
+        return too_many(request)
     if request.method == "POST":
         freeze(alarm, client_of(request), timezone.now())
         return render(request, "accounts/not_me_done.html", {"alarm": alarm})

@@ -1,0 +1,112 @@
+"""Sessions end by idleness and by age, and every response carries its headers."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from allauth.usersessions.models import UserSession
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.accounts.models import User
+from tests.app.accounts.conftest import RITA
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def rita(clock, client) -> User:
+    user = User.objects.create_user(RITA, "x")
+    client.force_login(user)
+    client.get(reverse("security"))
+    return user
+
+
+def test_a_session_ends_after_half_an_hour_without_activity_and_says_so(client, rita, clock):
+    clock.shift(timedelta(minutes=30))
+    response = client.get(reverse("security"), follow=True)
+    assert response.redirect_chain[0][0] == f"{reverse('account_login')}?next=%2Faccount%2Fsecurity%2F"
+    assert "30 minutes without activity" in response.content.decode()
+
+
+def test_activity_keeps_a_session(client, rita, clock):
+    for _ in range(4):
+        clock.shift(timedelta(minutes=29))
+        assert client.get(reverse("security")).status_code == 200
+
+
+def test_a_session_ends_after_twelve_hours_whatever_happens(client, rita, clock):
+    for _ in range(24):
+        clock.shift(timedelta(minutes=29))
+        assert client.get(reverse("security")).status_code == 200
+    clock.shift(timedelta(minutes=25))
+    assert "12 hours" in client.get(reverse("security"), follow=True).content.decode()
+
+
+def test_the_way_back_is_only_for_pages(client, rita, clock):
+    clock.shift(timedelta(minutes=30))
+    assert client.post(reverse("account_stay"))["Location"] == f"{reverse('account_login')}?"
+
+
+def test_a_script_is_led_to_sign_in(client, rita, clock):
+    clock.shift(timedelta(minutes=30))
+    response = client.get(reverse("security"), headers={"HX-Request": "true"})
+    assert response.status_code == 204
+    assert response["HX-Redirect"].startswith(reverse("account_login"))
+
+
+def test_staying_is_activity(client, rita, clock):
+    clock.shift(timedelta(minutes=29))
+    assert client.post(reverse("account_stay")).status_code == 204
+    clock.shift(timedelta(minutes=29))
+    assert client.get(reverse("security")).status_code == 200
+
+
+def test_staying_is_for_those_who_are_signed_in(client):
+    assert client.post(reverse("account_stay")).status_code == 302
+    assert client.get(reverse("account_stay")).status_code == 405
+
+
+def test_activity_is_written_once_a_minute_at_most(client, rita, clock):
+    client.get(reverse("security"))
+    began = UserSession.objects.values_list("last_seen_at", flat=True).first()
+    clock.shift(timedelta(seconds=59))
+    client.get(reverse("security"))
+    assert UserSession.objects.values_list("last_seen_at", flat=True).first() == began
+    clock.shift(timedelta(seconds=1))
+    client.get(reverse("security"))
+    assert UserSession.objects.get().last_seen_at == timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Cache-Control", "no-store"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Permissions-Policy", "camera=()"),
+        ("Content-Security-Policy", "default-src 'none'"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/account/login/", "/open/x/", "/not-me/x/", "/nowhere/"])
+def test_every_page_has_its_headers(path, header, value):
+    assert value in Client().get(path)[header]
+
+
+@pytest.mark.parametrize("path", ["/account/login/", "/open/x/", "/account/password/reset/"])
+def test_no_page_has_inline_script_or_style(path):
+    page = Client().get(path).content.decode()
+    assert "<style" not in page
+    assert " style=" not in page
+    assert " onclick=" not in page
+    for script in page.split("<script")[1:]:
+        opening = script.split(">")[0]
+        assert "src=" in opening or 'type="application/json"' in opening
