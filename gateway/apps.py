@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class GatewayConfig(AppConfig):
+    """The Django app."""
+
     name = "gateway"
     default_auto_field = "django.db.models.BigAutoField"
 

@@ -4,5 +4,7 @@ from django.apps import AppConfig
 
 
 class MessagesAppConfig(AppConfig):
+    """The Django app."""
+
     name = "messages_app"
     default_auto_field = "django.db.models.BigAutoField"

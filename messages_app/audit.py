@@ -19,6 +19,7 @@ class Event(StrEnum):
     RECIPIENT_DEFERRED = "delivery:recipient:deferred"
     RECIPIENT_AMBIGUOUS = "delivery:recipient:ambiguous"
     RECIPIENT_BOUNCED = "delivery:recipient:bounced"
+    STAFF_ALERTED = "delivery:staff:alerted"
     RECIPIENT_HELD = "hold:recipient:held"
     RECIPIENT_EXPIRED = "retention:recipient:expired"
     RECIPIENT_SHREDDED = "retention:recipient:shredded"

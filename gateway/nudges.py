@@ -1,0 +1,39 @@
+"""Ask for a destination's queue to be drained: a hint, which may be lost, since the sweep looks again."""
+
+from functools import partial
+
+import structlog
+from django.core.cache import cache
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger()
+
+# A nudge that got lost with the broker stops others for this long, in seconds.
+PENDING_SECONDS = 20
+
+
+def nudge_on_commit(destination: str) -> None:
+    """Nudge `destination` once the running transaction is committed."""
+    transaction.on_commit(partial(nudge, destination), robust=True)
+
+
+def nudge(destination: str) -> None:
+    """Enqueue one drain of `destination`, unless one is pending. A dead broker is no error: rows are the truth."""
+    from gateway.tasks import drain  # noqa: PLC0415, tasks import the receivers' side of this module
+
+    if not cache.add(_key(destination), 1, PENDING_SECONDS):
+        return
+    try:
+        drain.delay(destination)
+    except OperationalError as error:
+        log.warning("nudge.lost", destination=destination, error=type(error).__name__)
+
+
+def begun(destination: str) -> None:
+    """Note that a drain of `destination` runs: what comes from now on needs a nudge of its own."""
+    cache.delete(_key(destination))
+
+
+def _key(destination: str) -> str:
+    return f"nudge:{destination.encode().hex()}"

@@ -1,0 +1,101 @@
+"""The queue is rows: claim them under a lease, start them, give them back.
+
+A claim is a conditional update; whoever changed a row has it. A lease lost
+before `start` costs nothing: the row is claimed again. One lost in `sending`
+is ambiguous (the peer may have the message), so that row waits.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from messages_app import audit
+from messages_app.models import Recipient
+from messages_app.rules.states import State
+
+WAITING = (State.QUEUED, State.DEFERRED)
+
+
+def lease() -> timedelta:
+    """Return how long a worker may have a row: longer than the longest wait for an SMTP reply."""
+    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
+
+
+def due(now: datetime) -> QuerySet[Recipient]:
+    """Return what is to be tried at `now` and that no worker has."""
+    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    return Recipient.objects.filter(free, state__in=WAITING, next_attempt_at__lte=now)
+
+
+def due_destinations(now: datetime) -> list[str]:
+    """Return every destination that has something due."""
+    return list(due(now).values_list("destination", flat=True).distinct())
+
+
+def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]:
+    """Return up to `limit` due recipients of `destination`, now this caller's, oldest first.
+
+    Two callers never get the same row: PostgreSQL skips locked rows, and on SQLite
+    the update itself asks again whether the row is free.
+    """
+    token = uuid4()
+    with transaction.atomic():
+        rows = due(now).filter(destination=destination).order_by("next_attempt_at", "id")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        ids = list(rows.values_list("pk", flat=True)[:limit])
+        due(now).filter(pk__in=ids).update(lease_token=token, lease_until=now + lease())
+    claimed = Recipient.objects.filter(pk__in=ids, lease_token=token)
+    return list(claimed.select_related("message").order_by("message_id", "id"))
+
+
+def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
+    """Move `recipients` to sending, saved before the network is touched; return those still ours."""
+    started = []
+    for recipient in recipients:
+        if _ours(recipient).update(state=State.SENDING, lease_until=now + lease()):
+            recipient.state = State.SENDING
+            started.append(recipient)
+    return started
+
+
+def renew(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
+    """Renew the lease of rows that were claimed and not started; return those still ours."""
+    return [r for r in recipients if _ours(r).update(lease_until=now + lease())]
+
+
+def _ours(recipient: Recipient) -> QuerySet[Recipient]:
+    return Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=WAITING)
+
+
+def recover_lost(now: datetime) -> int:
+    """Requeue rows whose lease ran out in `sending`; return how many.
+
+    The worker may have died between the dot and its reply, so the peer may have
+    the message: wait AMBIGUOUS_RETRY_SECONDS and send the same Message-ID again
+    (decision table, row 21; RFC 1047). Never divert to the portal on this alone.
+    """
+    lost = Recipient.objects.filter(state=State.SENDING, lease_until__lte=now)
+    return sum(_requeue(pk, token, now) for pk, token in lost.values_list("pk", "lease_token"))
+
+
+@transaction.atomic
+def _requeue(pk: UUID, token: UUID, now: datetime) -> int:
+    rows = Recipient.objects.filter(pk=pk, lease_token=token, state=State.SENDING)
+    changed = rows.update(
+        state=State.DEFERRED,
+        reason="ambiguous",
+        reason_text="The connection was lost before the receiving server confirmed; it will be tried again.",
+        failures=F("failures") + 1,
+        next_attempt_at=now + timedelta(seconds=settings.AMBIGUOUS_RETRY_SECONDS),
+        lease_token=None,
+        lease_until=None,
+    )
+    if changed:
+        recipient = Recipient.objects.get(pk=pk)
+        audit.record(audit.Event.RECIPIENT_AMBIGUOUS, message=recipient.message_id, recipient=pk)
+    return changed

@@ -1,0 +1,131 @@
+"""A reply written in the portal: a message like any other, sealed, queued and delivered over enforced TLS."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.utils import make_msgid
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+
+from messages_app import audit, compose_reply, hold, sealed_headers
+from messages_app.models import Message, Recipient
+from messages_app.outgoing import Outgoing, commit, seal_new
+from messages_app.rules.mailbox import fold
+from messages_app.sealed_headers import Headers
+from messages_app.sealing import unseal
+from messages_app.sealing.content import ContentKey
+
+
+class CannotReply(ValueError):  # noqa: N818, reads as what happened
+    """The message names nobody to whom a reply could go."""
+
+
+@dataclass(frozen=True)
+class Addressees:
+    """Who a reply goes to: fixed by the message, nobody can be added."""
+
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Return every address once, `to` first."""
+        return tuple(dict.fromkeys(self.to + self.cc))
+
+
+def recipients_for(recipient: Recipient, *, reply_all: bool) -> Addressees:
+    """Return whom a reply by `recipient` goes to: Reply-To, else From; with `reply_all` To and Cc too.
+
+    RFC 5322 section 3.6.2. The writer's own address is left out, and whoever got
+    the message as Bcc stands in no header and is never named.
+    """
+    return addressees(_headers(recipient, unseal.recipient_key(recipient)), recipient.mailbox, reply_all=reply_all)
+
+
+def addressees(headers: Headers, own_mailbox: str, *, reply_all: bool) -> Addressees:
+    """Return the addressees that `headers` give to the person at `own_mailbox`."""
+    seen = {own_mailbox}
+    to = _new(headers["reply_to"] or [headers["from"]], seen)
+    cc = _new([*headers["to"], *headers["cc"]], seen) if reply_all else ()
+    return Addressees(to, cc)
+
+
+def _new(people: Iterable[dict[str, str]], seen: set[str]) -> tuple[str, ...]:
+    """Return the deliverable addresses of `people` that are not in `seen`, and add them to it."""
+    addresses = []
+    for person in people:
+        address = person["address"]
+        if "@" in address and fold(address) not in seen:
+            seen.add(fold(address))
+            addresses.append(address)
+    return tuple(addresses)
+
+
+def submit(
+    user: Any, recipient: Recipient, *, text: str, files: Sequence[UploadedFile], reply_all: bool, ip: str | None = None
+) -> Message:
+    """Seal and queue a reply by `user` to the message that `recipient` holds; return it.
+
+    The envelope sender is the portal's bounce address. Raises CannotReply where
+    the message names nobody.
+    """
+    headers = _headers(recipient, unseal.recipient_key(recipient))
+    people = addressees(headers, recipient.mailbox, reply_all=reply_all)
+    if not people.all:
+        raise CannotReply
+    outgoing = seal_new(_new_message(user, recipient), _content(headers, people, recipient, text, files), people.all)
+    _commit(outgoing, ip)
+    hold.parse_and_seal(outgoing.message, outgoing.key)
+    return outgoing.message
+
+
+@transaction.atomic
+def _commit(outgoing: Outgoing, ip: str | None) -> None:
+    commit(outgoing)
+    message = outgoing.message
+    audit.record(
+        audit.Event.REPLY_SUBMITTED,
+        actor=f"user:{message.author_id}",
+        ip=ip,
+        message=message.pk,
+        recipients=len(outgoing.recipients),
+        size=message.size,
+    )
+
+
+def _headers(recipient: Recipient, key: ContentKey) -> Headers:
+    return sealed_headers.unseal(key, recipient.message.sealed_headers)
+
+
+def _new_message(user: Any, recipient: Recipient) -> Message:
+    message = Message(
+        origin=Message.Origin.PORTAL,
+        accepted_at=timezone.now(),
+        author=user,
+        conversation=recipient.message.conversation,
+        smtputf8=not recipient.address.isascii(),
+    )
+    message.reverse_path = f"bounce+{message.pk.hex}@{settings.PORTAL_HOST}"
+    return message
+
+
+def _content(
+    headers: Headers, people: Addressees, recipient: Recipient, text: str, files: Sequence[UploadedFile]
+) -> Iterable[bytes]:
+    return compose_reply.build_reply(
+        sender=recipient.address,
+        via=None if settings.REPLY_FROM_RECIPIENT else settings.NOTICE_FROM,
+        portal_name=settings.PORTAL_NAME,
+        to=people.to,
+        cc=people.cc,
+        subject=headers["subject"],
+        date=timezone.now(),
+        message_id=make_msgid(domain=settings.PORTAL_HOST),
+        in_reply_to=headers["message_id"],
+        references=headers["references"],
+        text=text,
+        attachments=files,
+    )
