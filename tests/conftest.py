@@ -4,6 +4,7 @@ Fixtures of the end-to-end tests are in tests/e2e/conftest.py.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail("; ".join(whys), pytrace=False)
     pytest.skip("; ".join(whys))
+
+
+def pytest_unconfigure() -> None:
+    """Remove the data directory that tests/settings.py made."""
+    directory = Path(os.environ.get("DATA_DIR", ""))
+    if directory.name.startswith("postern-test-"):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
