@@ -1,0 +1,220 @@
+"""The decision table, row by row."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.rules.outcome import Action, Class, History, HostResult, Phase, RecipientReply, judge, printable
+from gateway.rules.routing import Policy
+from gateway.rules.tls import OnTLSFailure
+
+NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+RITA = "rita@partner.example"
+OTTO = "otto@partner.example"
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+def host(class_, phase=Phase.RCPT, **fields):
+    if class_ in {Class.TLSFAIL, Class.TLSFAIL_SOFT}:
+        fields.setdefault("result_type", "certificate-expired")
+    return HostResult(mx_host="mx1.partner.example", class_=class_, phase=phase, sentence="what happened", **fields)
+
+
+OK, TEMP, NEXT = host(Class.OK), host(Class.TEMP), host(Class.NEXT)
+TLSFAIL, SOFT = host(Class.TLSFAIL), host(Class.TLSFAIL_SOFT)
+PERMANENT = host(Class.PERMANENT, enhanced="5.1.1")
+OVERSIZE, AMBIGUOUS, CONFIG = host(Class.OVERSIZE), host(Class.AMBIGUOUS), host(Class.CONFIG)
+NO_STARTTLS = host(Class.TLSFAIL, result_type="starttls-not-supported")
+
+
+def decide(*results, policy=None, now=NOW, **history):
+    history.setdefault("queued_at", NOW)
+    return judge(results, RITA, policy or Policy(), History(**history), now)
+
+
+def wait(verdict, now=NOW):
+    return verdict.at and (verdict.at - now) / MINUTE
+
+
+@pytest.mark.parametrize(
+    ("row", "results", "action", "minutes", "code"),
+    [
+        (1, [host(Class.TEMP, Phase.LOOKUP)], Action.RETRY, 5, ""),
+        (2, [host(Class.PERMANENT, Phase.LOOKUP, enhanced="5.1.2")], Action.BOUNCE, None, "5.1.2"),
+        (4, [host(Class.PERMANENT, Phase.LOOKUP, enhanced="5.1.10")], Action.BOUNCE, None, "5.1.10"),
+        (5, [host(Class.PERMANENT, Phase.LOOKUP, enhanced="5.4.6")], Action.BOUNCE, None, "5.4.6"),
+        (6, [TEMP, TEMP], Action.RETRY, 5, ""),
+        (7, [NEXT], Action.RETRY, 5, ""),
+        (7, [NEXT, OK], Action.DELIVERED, None, ""),
+        (8, [NO_STARTTLS], Action.HOLD, None, ""),
+        (9, [SOFT], Action.RETRY, 1, ""),
+        (10, [TLSFAIL], Action.HOLD, None, ""),
+        (11, [TLSFAIL, TLSFAIL], Action.HOLD, None, ""),
+        (12, [TLSFAIL, SOFT], Action.RETRY, 1, ""),
+        (13, [TLSFAIL, TEMP], Action.RETRY, 1, ""),
+        (13, [TLSFAIL, NEXT], Action.RETRY, 1, ""),
+        (13, [TLSFAIL, OK], Action.DELIVERED, None, ""),  # any success wins
+        (16, [TEMP], Action.RETRY, 5, ""),
+        (17, [PERMANENT], Action.BOUNCE, None, "5.1.1"),
+        (18, [OVERSIZE], Action.HOLD, None, ""),
+        (19, [host(Class.PERMANENT)], Action.BOUNCE, None, "5.0.0"),  # a refusal without an enhanced code
+        (19, [TLSFAIL, PERMANENT], Action.BOUNCE, None, "5.1.1"),  # the portal is no way round a refusal
+        (20, [host(Class.TEMP, Phase.DOT)], Action.RETRY, 5, ""),
+        (21, [AMBIGUOUS], Action.AMBIGUOUS, 15, ""),
+        (21, [TLSFAIL, AMBIGUOUS], Action.AMBIGUOUS, 15, ""),  # never diverted on this alone
+        (22, [host(Class.TEMP, Phase.BODY)], Action.RETRY, 5, ""),
+        (23, [TEMP, OK], Action.DELIVERED, None, ""),
+        (24, [CONFIG], Action.RETRY, 5, "4.7.5"),
+        ("-", [], Action.RETRY, 5, ""),
+    ],
+)
+def test_a_first_attempt_is_judged_by_its_row(row, results, action, minutes, code):
+    verdict = decide(*results)
+    assert (verdict.action, wait(verdict), verdict.enhanced) == (action, minutes, code), row
+
+
+@pytest.mark.parametrize("results", [[TLSFAIL], [SOFT], [TLSFAIL, TEMP]])
+@pytest.mark.parametrize(("elapsed", "minutes"), [(0, 1), (1, 5), (6, 15), (21, 30), (51, 9)])
+def test_a_sticky_domain_without_tls_is_retried_and_staff_hear_of_it(results, elapsed, minutes):
+    verdict = decide(*results, sticky=True, first_tls_failure_at=NOW - elapsed * MINUTE)
+    assert (verdict.action, wait(verdict), verdict.alert_staff) == (Action.RETRY, minutes, True)
+    assert (verdict.tls_failed, verdict.reason) == (True, "certificate-expired")
+
+
+@pytest.mark.parametrize(
+    ("answer", "action", "code"),
+    [
+        (OnTLSFailure.PORTAL, Action.HOLD, ""),
+        (OnTLSFailure.BOUNCE, Action.BOUNCE, "5.7.5"),
+        (OnTLSFailure.DEFER, Action.RETRY, ""),
+    ],
+)
+@pytest.mark.parametrize("sticky", [True, False])
+def test_after_the_grace_the_policy_says_what_becomes_of_it(answer, action, code, sticky):
+    policy = Policy(on_tls_failure=answer)
+    verdict = decide(TLSFAIL, policy=policy, sticky=sticky, first_tls_failure_at=NOW - HOUR, failures=2)
+    assert (verdict.action, verdict.enhanced) == (action, code)
+    assert (verdict.result_type, verdict.alert_staff) == ("certificate-expired", sticky)
+
+
+def test_a_host_without_starttls_bounces_with_its_own_code():
+    assert decide(NO_STARTTLS, policy=Policy(on_tls_failure=OnTLSFailure.BOUNCE)).enhanced == "5.7.4"
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "action", "minutes"), [(1, Action.RETRY, 5), (6, Action.RETRY, 9), (15, Action.HOLD, None)]
+)
+def test_rows_9_and_12_a_broken_handshake_holds_at_15_minutes(elapsed, action, minutes):
+    verdict = decide(SOFT, first_tls_failure_at=NOW - elapsed * MINUTE)
+    assert (verdict.action, wait(verdict)) == (action, minutes)
+
+
+def test_some_hosts_without_tls_and_some_unreachable_hold_after_the_grace():
+    assert decide(TLSFAIL, TEMP, first_tls_failure_at=NOW - HOUR).action is Action.HOLD
+
+
+def test_unreachable_hosts_are_never_a_reason_to_hold():
+    """If the MX is down the notice can't arrive either."""
+    assert decide(TEMP, first_tls_failure_at=NOW - 3 * HOUR, failures=9).action is Action.RETRY
+
+
+def test_an_address_family_that_this_machine_lacks_says_nothing_about_the_host():
+    no_ipv6 = host(Class.TEMP, Phase.CONNECT, no_route=True)
+    assert decide(TLSFAIL, no_ipv6).action is Action.HOLD
+    assert decide(no_ipv6).action is Action.RETRY  # but our whole network may be down
+
+
+@pytest.mark.parametrize(
+    ("results", "reason"),
+    [([TEMP], "expired"), ([NEXT], "expired"), ([AMBIGUOUS], "expired"), ([CONFIG], "expired")],
+)
+def test_after_five_days_the_sender_hears_4_4_7(results, reason):
+    verdict = decide(*results, queued_at=NOW - timedelta(days=5), failures=40)
+    assert (verdict.action, verdict.reason, verdict.enhanced) == (Action.BOUNCE, reason, "4.4.7")
+
+
+def test_deferred_tls_failures_expire_too():
+    policy = Policy(on_tls_failure=OnTLSFailure.DEFER, max_queue=HOUR)
+    assert decide(TLSFAIL, policy=policy, queued_at=NOW - HOUR).enhanced == "4.4.7"
+
+
+def test_row_24_our_own_fault_alerts_staff_and_never_holds():
+    verdict = decide(CONFIG, first_tls_failure_at=NOW - HOUR)
+    assert (verdict.action, verdict.alert_staff) == (Action.RETRY, True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "home", "action"),
+    [
+        (Policy(), False, Action.HOLD),
+        (Policy(hold_oversize=False), False, Action.BOUNCE),
+        (Policy(), True, Action.BOUNCE),  # nothing is held on the way home
+    ],
+)
+def test_row_18_what_a_host_cannot_take_is_held(policy, home, action):
+    assert decide(OVERSIZE, policy=policy, home=home).action is action
+
+
+@pytest.mark.parametrize("results", [[TLSFAIL], [SOFT], [TLSFAIL, TEMP]])
+def test_on_the_way_home_tls_failures_wait_and_alert(results):
+    verdict = decide(*results, home=True, first_tls_failure_at=NOW - 9 * HOUR)
+    assert (verdict.action, wait(verdict), verdict.alert_staff) == (Action.RETRY, 5, True)
+
+
+def test_on_the_way_home_refusals_bounce_as_usual():
+    assert decide(PERMANENT, home=True).action is Action.BOUNCE
+
+
+def test_row_26_each_recipient_has_its_own_reply():
+    replies = (
+        RecipientReply(address=RITA, class_=Class.PERMANENT, smtp_code=550, enhanced="5.1.1", sentence="unknown"),
+        RecipientReply(address=OTTO, class_=Class.OK, sentence="taken"),
+    )
+    results = [host(Class.OK, replies=replies)]
+    verdicts = [judge(results, who, Policy(), History(queued_at=NOW), NOW).action for who in (RITA, OTTO)]
+    assert verdicts == [Action.BOUNCE, Action.DELIVERED]
+
+
+@pytest.mark.parametrize(
+    ("result", "action"),
+    [(PERMANENT, Action.DROP), (TLSFAIL, Action.HOLD), (TEMP, Action.RETRY), (OVERSIZE, Action.HOLD)],
+)
+def test_row_27_a_null_sender_is_told_nothing_and_holding_is_allowed(result, action):
+    verdict = decide(result, null_sender=True, now=NOW + 5 * HOUR)
+    assert (verdict.action, verdict.warn_sender) == (action, False)
+
+
+@pytest.mark.parametrize(
+    ("result", "age", "warned", "due"),
+    [
+        (TEMP, 4, False, True),
+        (AMBIGUOUS, 4, False, True),
+        (TEMP, 4, True, False),  # once
+        (TEMP, 3, False, False),
+        (PERMANENT, 4, False, False),  # it hears of the bounce
+    ],
+)
+def test_the_sender_is_warned_once_after_4_hours(result, age, warned, due):
+    assert decide(result, queued_at=NOW - age * HOUR, delay_warned=warned).warn_sender is due
+
+
+def test_evidence_is_json_and_names_no_other_recipient():
+    replies = (RecipientReply(address=RITA, class_=Class.OK), RecipientReply(address=OTTO, class_=Class.TEMP))
+    result = host(Class.OK, replies=replies, chain_fingerprints=("ab",))
+    own = json.dumps(result.seen_by(RITA).to_evidence())
+    assert OTTO not in own
+    assert json.loads(own)["class"] == "ok"
+    whole = json.loads(json.dumps(result.to_evidence()))
+    assert [reply["class"] for reply in whole["replies"]] == ["ok", "temp"]
+    assert whole["chain_fingerprints"] == ["ab"]
+
+
+def test_a_recipient_without_a_reply_has_the_hosts():
+    other = RecipientReply(address=OTTO, class_=Class.OK)
+    assert host(Class.TEMP, replies=(other,)).reply_for(RITA).class_ is Class.TEMP
+
+
+def test_a_peers_words_are_made_printable():
+    assert printable("a\r\nb\x00\x1b[2Jc") == "a b [2Jc"
