@@ -33,6 +33,12 @@ class Keeper:
     judge: Callable[[str], Reply | None] = _anyone
     messages: list[Kept] = field(default_factory=list)
 
+    async def start(self) -> None:
+        """Need nothing."""
+
+    async def stop(self) -> None:
+        """Keep what is there."""
+
     def connect(self, _ip: str) -> Reply | None:
         """Let anyone in."""
         return None

@@ -67,12 +67,13 @@ class Listener:
     async def start(self, host: str, port: int) -> int:
         """Listen on `host`; return the port, which the system chooses for 0. Raises OSError."""
         loop = asyncio.get_running_loop()
+        if self._sweeper is None:
+            await self._shared.handler.start()
+            self._sweeper = loop.create_task(self._sweep())
         server = await loop.create_server(
             lambda: Session(self._shared), host, port, backlog=_BACKLOG, reuse_address=True, reuse_port=True
         )
         self._servers.append(server)
-        if self._sweeper is None:
-            self._sweeper = loop.create_task(self._sweep())
         return int(server.sockets[0].getsockname()[1])
 
     def replace_tls(self, tls: ssl.SSLContext) -> None:
@@ -91,6 +92,7 @@ class Listener:
             session.abort()
         if self._sweeper is not None:
             self._sweeper.cancel()
+            await self._shared.handler.stop()
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()

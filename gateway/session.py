@@ -44,6 +44,12 @@ class Sink(Protocol):
 class Handler(Protocol):
     """What a server is for. None means yes; a reply is a refusal."""
 
+    async def start(self) -> None:
+        """Get ready, before the first connection."""
+
+    async def stop(self) -> None:
+        """Finish, after the last one."""
+
     def connect(self, ip: str) -> Reply | None:
         """Judge a new connection."""
 

@@ -91,6 +91,10 @@ SMTPD_LISTEN = env.str("SMTPD_LISTEN", default="127.0.0.1:2525")
 SMTPD_HOSTNAME = env.str("SMTPD_HOSTNAME", default=PORTAL_HOST)
 SMTPD_CERTIFICATE = path("SMTPD_CERTIFICATE", DATA_DIR / "smtpd" / "cert.pem")
 SMTPD_PRIVATE_KEY = path("SMTPD_PRIVATE_KEY", DATA_DIR / "smtpd" / "key.pem")
+SMTPD_REQUIRE_TLS = boolean("SMTPD_REQUIRE_TLS", default=True)
+SMTPD_CONNECTIONS = env.int("SMTPD_CONNECTIONS", default=1000)
+SMTPD_CONNECTIONS_PER_CLIENT = env.int("SMTPD_CONNECTIONS_PER_CLIENT", default=100)
+SMTPD_IDLE_SECONDS = seconds("SMTPD_IDLE_SECONDS", 300)
 MESSAGE_SIZE_LIMIT = env.int("MESSAGE_SIZE_LIMIT", default=100 * 1024 * 1024)
 RECIPIENT_LIMIT = env.int("RECIPIENT_LIMIT", default=1000)
 MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=1024 * 1024 * 1024)
@@ -115,7 +119,7 @@ EMAIL_URL = env.str("EMAIL_URL", default="mx:")
 NOTICE_FROM = env.str("NOTICE_FROM", default=f"notice@{PORTAL_HOST}")
 NOTICE_REPLY_TO = env.str("NOTICE_REPLY_TO", default="")
 # Where notices go with `mx:`; named here since notifications can't import the gateway.
-NOTICE_MX_HOSTS = "gateway.mx.notice_hosts"
+NOTICE_MX_HOSTS = "gateway.notice_hosts.find"
 REPLY_FROM_RECIPIENT = boolean("REPLY_FROM_RECIPIENT", default=True)
 DEFAULT_FROM_EMAIL = NOTICE_FROM
 EMAIL_BACKEND = "notifications.backend.NoticeBackend"

@@ -1,0 +1,121 @@
+"""One message as it arrives: header rewritten, sealed block by block, ready to be committed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.envelope import Client, Envelope, Mailbox
+from gateway.headers import HeaderRewriter, received_line
+from messages_app.models import KeyWrap, Message, Recipient
+from messages_app.rules.mailbox import domain_of, fold
+from messages_app.sealing import seal
+from messages_app.sealing.buckets import spool_bucket
+from messages_app.sealing.content import ContentKey
+from messages_app.sealing.stream import SealingWriter
+from messages_app.store import SealedSpool
+
+PART = "raw"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The rows of one message, not yet saved."""
+
+    message: Message
+    recipients: Sequence[Recipient]
+    wrap: KeyWrap
+
+
+class Arrival:
+    """Seals one message. `seal` and `complete` block (disk, cryptography): they run in a worker thread."""
+
+    def __init__(self, client: Client, envelope: Envelope, *, relay: str, host: str, now: datetime) -> None:
+        self.message = _describe(client, envelope, relay, now)
+        line = received_line(client, host=host, message_id=str(self.message.pk), at=now, smtputf8=envelope.smtputf8)
+        self.rewriter = HeaderRewriter(line)
+        self._mailboxes = unique(envelope.recipients)
+        self._key = ContentKey.new(self.message.pk)
+        self._spool = SealedSpool(self.message.pk, PART)
+        self._writer: SealingWriter | None = None
+
+    @property
+    def recipient_count(self) -> int:
+        """How many recipients the message has, each once."""
+        return len(self._mailboxes)
+
+    def seal(self, blocks: Sequence[bytes]) -> None:
+        """Seal the next blocks. Raises OSError where the disk does."""
+        if self._writer is None:
+            self._writer = self._key.writer(self._spool, PART)
+        for block in blocks:
+            self._writer.write(block)
+            self.message.size += len(block)
+
+    def complete(self, now: datetime) -> Accepted:
+        """Return the rows; sealed content over 64 KiB is durable in the store by then.
+
+        Raises OSError, or SealingError where there is no trusted bucket key.
+        """
+        self.seal([])
+        if self._writer is not None:
+            self._writer.close()
+        message = self.message
+        message.accepted_at = now
+        message.key_commitment = self._key.commitment
+        message.sealed_raw = self._spool.finish()
+        recipients = [_recipient(message, mailbox, now) for mailbox in self._mailboxes]
+        return Accepted(message, recipients, self._wrap(recipients, now))
+
+    def abort(self) -> None:
+        """Remove what was spooled; nothing of it was committed."""
+        self._spool.abort()
+
+    def _wrap(self, recipients: Sequence[Recipient], now: datetime) -> KeyWrap:
+        return seal.wrap(
+            self._key,
+            message=self.message,
+            recipients=[recipient.address for recipient in recipients],
+            type=KeyWrap.Type.SPOOL,
+            bucket_id=spool_bucket(now.date()),
+        )
+
+
+def unique(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
+    """Return the mailboxes without repetitions, the first of each.
+
+    Local parts count as written: another server may tell "Rita" from "rita",
+    and a copy too many is better than one too few.
+    """
+    first: dict[tuple[str, str], Mailbox] = {}
+    for mailbox in mailboxes:
+        first.setdefault((mailbox.local, domain_of(mailbox.address)), mailbox)
+    return list(first.values())
+
+
+def _describe(client: Client, envelope: Envelope, relay: str, now: datetime) -> Message:
+    received = {
+        "client_ip": client.ip,
+        "client_name": client.name,
+        "tls_protocol": client.tls_protocol,
+        "tls_cipher": client.tls_cipher,
+    }
+    return Message(
+        accepted_at=now,
+        reverse_path=envelope.sender,
+        relay_name=relay,
+        received=received,
+        size=0,
+        body_8bit=envelope.body_8bit,
+        smtputf8=envelope.smtputf8,
+    )
+
+
+def _recipient(message: Message, mailbox: Mailbox, now: datetime) -> Recipient:
+    return Recipient(
+        message=message,
+        address=mailbox.address,
+        mailbox=fold(mailbox.address),
+        destination=domain_of(mailbox.address),
+        queued_at=now,
+        next_attempt_at=now,
+    )

@@ -1,0 +1,98 @@
+"""One thread that commits: what waits while a commit runs is the next group."""
+
+import threading
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+import structlog
+from django.db import connections
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+GROUP = 64  # messages in one commit at most
+_IDLE_SECONDS = 60.0  # then the database connection is given back
+
+
+class End(Enum):
+    """What became of one item."""
+
+    COMMITTED = auto()
+    FAILED = auto()
+    # The database does not answer: neither is known, so nothing may be cleaned up.
+    UNKNOWN = auto()
+
+
+class Committer(Generic[T]):
+    """Commits items in groups, and tells how each ended. All three callables run in its thread."""
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[T]], None],
+        has_landed: Callable[[T], bool],
+        settle: Callable[[Sequence[tuple[T, End]]], None],
+    ) -> None:
+        self._commit = commit
+        self._has_landed = has_landed
+        self._settle = settle
+        self._queue: SimpleQueue[T | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, item: T) -> None:
+        """Queue one item; from any thread."""
+        self._queue.put(item)
+
+    def stop(self) -> None:
+        """Commit what is queued and end the thread; waits for it."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            group, open_ = self._next_group()
+            if group:
+                self._settle(self._end(group))
+        connections.close_all()
+
+    def _next_group(self) -> tuple[list[T], bool]:
+        """Return what is to be committed next, and whether more can come."""
+        group: list[T] = []
+        try:
+            while len(group) < GROUP:
+                item = self._queue.get_nowait() if group else self._queue.get(timeout=_IDLE_SECONDS)
+                if item is None:
+                    return group, False
+                group.append(item)
+        except Empty:
+            if not group:
+                connections.close_all()
+        return group, True
+
+    def _end(self, group: Sequence[T]) -> list[tuple[T, End]]:
+        """Commit the group; when that fails, each alone: one bad message must not fail the others."""
+        try:
+            self._commit(group)
+        except Exception as error:
+            log.error("commit_failed", error=type(error).__name__, messages=len(group))
+            connections.close_all()
+            if len(group) == 1:
+                return [(group[0], self._find(group[0]))]
+            return [ended for item in group for ended in self._end([item])]
+        return [(item, End.COMMITTED) for item in group]
+
+    def _find(self, item: T) -> End:
+        """Ask the database whether a failed commit took place: its answer may have been lost on the way."""
+        try:
+            return End.COMMITTED if self._has_landed(item) else End.FAILED
+        except Exception as error:
+            log.error("database_unreachable", error=type(error).__name__)
+            connections.close_all()
+            return End.UNKNOWN

@@ -1,0 +1,294 @@
+"""Mail in: check who submits, seal what comes, commit it, and only then say 250."""
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+
+from gateway.acceptance import accept, has_landed
+from gateway.arrival import Accepted, Arrival
+from gateway.committer import Committer, End
+from gateway.envelope import Client, Envelope, Mailbox
+from gateway.headers import HeaderTooBig, count_received, field_values
+from gateway.models import Relay
+from gateway.rules import intake as rules
+from gateway.rules.networks import parse_networks
+from gateway.session import Sink
+from gateway.smtp import reply
+from gateway.smtp.reply import Reply
+from messages_app import audit, loop_token, store
+from messages_app.rules.mailbox import to_a_label
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+RELAYS_SECONDS = 2.0  # how old the known relays may be
+_SPACE_SECONDS = 1.0  # how old the known free space may be
+_BLOCK = 256 * 1024  # bytes that wait before they are sealed: a segment
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A message on its way into the database, and whoever waits for it."""
+
+    arrival: Arrival
+    accepted: Accepted
+    future: "asyncio.Future[Reply]"
+
+
+class Intake:
+    """The handler of the server that takes mail in."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
+        self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle)
+        self._submitters: Sequence[rules.Submitter] = ()
+        self._refresher: asyncio.Task[None] | None = None
+        self._space = (0.0, 0)
+
+    async def start(self) -> None:
+        """Learn the relays and start to commit. Raises where the database does not answer."""
+        self._loop = asyncio.get_running_loop()
+        self._submitters = await self.in_pool(load_submitters)
+        self._refresher = self._loop.create_task(self._refresh())
+        self._committer.start()
+
+    async def stop(self) -> None:
+        """Commit what is under way and end the threads."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+        await self._loop.run_in_executor(None, self.pool.shutdown)
+        await self._loop.run_in_executor(None, self._committer.stop)
+
+    # --- The handler.
+
+    def connect(self, _ip: str) -> Reply | None:
+        """Let anyone say hello: a client that is not known hears so at MAIL, where its log shows the sender."""
+        return None
+
+    def mail(self, client: Client, envelope: Envelope) -> Reply | None:
+        """Judge the sender, then whether there is room."""
+        verdict = self._judge_sender(client, envelope)
+        if verdict.refusal is None:
+            return None if self._has_space() else reply.STORAGE_LOW
+        log.info("sender_refused", client=client.ip, reason=verdict.reason)
+        if verdict.refusal is rules.NOTICE_LOOP:
+            self.report_loop(client, verdict.relay)
+        return verdict.refusal
+
+    def recipient(self, client: Client, _envelope: Envelope, mailbox: Mailbox) -> Reply | None:
+        """Judge one recipient."""
+        verdict = rules.judge_recipient(mailbox.domain, settings.PORTAL_HOST)
+        if verdict.refusal is not None:
+            log.info("recipient_refused", client=client.ip, reason=verdict.reason)
+        return verdict.refusal
+
+    def content(self, client: Client, envelope: Envelope) -> Sink | Reply:
+        """Open a spool. The sender is judged anew: a relay may have been switched off since MAIL."""
+        verdict = self._judge_sender(client, envelope)
+        if verdict.refusal is not None:
+            return verdict.refusal
+        arrival = Arrival(client, envelope, relay=verdict.relay, host=settings.SMTPD_HOSTNAME, now=timezone.now())
+        return IntakeSink(self, arrival, client)
+
+    def _judge_sender(self, client: Client, envelope: Envelope) -> rules.SenderVerdict:
+        sender = envelope.reverse_path
+        is_own_notice = sender is not None and loop_token.from_return_path(sender.address) is not None
+        domain = None if sender is None else sender.domain
+        return rules.judge_sender(client.ip, domain, self._submitters, is_own_notice=is_own_notice)
+
+    def _has_space(self) -> bool:
+        """Return whether the disk has more than the reserve, as of a second ago."""
+        now = self._loop.time()
+        asked, free = self._space
+        if now - asked > _SPACE_SECONDS:
+            free = store.free_bytes()
+            self._space = (now, free)
+        return bool(free >= settings.MIN_FREE_BYTES)
+
+    def report_loop(self, client: Client, relay: str) -> None:
+        """Write that a notice of ours came back: staff must mend the route of notices."""
+        log.error("notice_looped", client=client.ip, relay=relay)
+        self.in_pool(lambda: audit.record(audit.Event.NOTICE_LOOPED, actor=f"relay:{relay}", ip=client.ip))
+
+    # --- Threads.
+
+    def in_pool(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Run `work` in a thread of the pool, its database connection given back at the end."""
+        return self._loop.run_in_executor(self.pool, _in_thread, work)
+
+    def finish(self, arrival: Arrival, blocks: Sequence[bytes]) -> "asyncio.Future[Reply]":
+        """Return the reply to come: sealed in a thread of the pool, committed in the committer's."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self.pool.submit(_in_thread, lambda: self._complete(arrival, blocks, future))
+        return future
+
+    def _complete(self, arrival: Arrival, blocks: Sequence[bytes], future: "asyncio.Future[Reply]") -> None:
+        try:
+            arrival.seal(blocks)
+            accepted = arrival.complete(timezone.now())
+        except Exception as error:
+            arrival.abort()
+            self._loop.call_soon_threadsafe(_answer, [(future, refusal_of(error))])
+        else:
+            self._committer.submit(_Pending(arrival, accepted, future))
+
+    def _settle(self, ended: Sequence[tuple[_Pending, End]]) -> None:
+        """Answer a whole group at once: waking the event loop for each message costs more than a reply."""
+        replies = [(pending.future, _conclude(pending, end)) for pending, end in ended]
+        self._loop.call_soon_threadsafe(_answer, replies)
+
+    async def _refresh(self) -> None:
+        """Learn of changed relays; while the database does not answer, what was known stays."""
+        while True:
+            await asyncio.sleep(RELAYS_SECONDS)
+            try:
+                self._submitters = await self.in_pool(load_submitters)
+            except Exception as error:
+                log.error("relays_unknown", error=type(error).__name__)
+
+
+class IntakeSink:
+    """Takes one message: at most the header, or one segment, waits in memory."""
+
+    def __init__(self, intake: Intake, arrival: Arrival, client: Client) -> None:
+        self._intake = intake
+        self._arrival = arrival
+        self._client = client
+        self._blocks: list[bytes] = []
+        self._waiting = 0
+        self._refusal: Reply | None = None
+        self._sealing: asyncio.Future[None] | None = None
+
+    def write(self, block: bytes) -> Awaitable[None] | None:
+        """Rewrite the header, judge it, keep the block; a full segment is sealed in a thread."""
+        if self._refusal is not None:
+            return None
+        try:
+            self._keep(self._arrival.rewriter.feed(block))
+        except HeaderTooBig:
+            self._refuse(rules.HEADER_TOO_BIG)
+        return self._seal() if self._waiting >= _BLOCK else None
+
+    def finish(self) -> Awaitable[Reply]:
+        """Return the reply to come: 250 only after the commit."""
+        if self._refusal is None:
+            try:
+                self._keep(self._arrival.rewriter.finish())
+            except HeaderTooBig:
+                self._refuse(rules.HEADER_TOO_BIG)
+        if self._refusal is not None:
+            return _done(self._refusal)
+        return self._intake.finish(self._arrival, self._blocks)
+
+    def abort(self) -> None:
+        """Remove what was spooled, once a thread that still seals is done."""
+        self._blocks = []
+        if self._sealing is not None and not self._sealing.done():
+            self._sealing.add_done_callback(lambda _sealed: self._arrival.abort())
+        else:
+            self._arrival.abort()
+
+    def _keep(self, block: bytes) -> None:
+        rewriter = self._arrival.rewriter
+        if rewriter.header is not None and not self._waiting and self._sealing is None:
+            self._judge(rewriter.header)
+        if self._refusal is None:
+            self._blocks.append(block)
+            self._waiting += len(block)
+
+    def _judge(self, header: bytes) -> None:
+        marks = field_values(header, loop_token.HEADER) if not self._arrival.message.reverse_path else []
+        is_own_notice = any(loop_token.verify(mark) is not None for mark in marks)
+        verdict = rules.judge_header(received=count_received(header), is_own_notice=is_own_notice)
+        if verdict.refusal is None:
+            return
+        log.info("message_refused", client=self._client.ip, reason=verdict.reason)
+        if is_own_notice:
+            self._intake.report_loop(self._client, self._arrival.message.relay_name)
+        self._refuse(verdict.refusal)
+
+    def _refuse(self, refusal: Reply) -> None:
+        self._refusal = refusal
+        self._waiting = 0
+        self.abort()
+
+    def _seal(self) -> "asyncio.Future[None]":
+        blocks, self._blocks, self._waiting = self._blocks, [], 0
+        self._sealing = self._intake.in_pool(lambda: self._arrival.seal(blocks))
+        return self._sealing
+
+
+def load_submitters() -> list[rules.Submitter]:
+    """Return the relays that are switched on, with their networks and domains."""
+    relays = Relay.objects.filter(enabled=True).prefetch_related("domains")
+    return [
+        rules.Submitter(
+            relay.name,
+            tuple(parse_networks(relay.networks)),
+            frozenset(to_a_label(home.domain) for home in relay.domains.all()),
+        )
+        for relay in relays
+    ]
+
+
+def refusal_of(error: Exception) -> Reply:
+    """Return the reply to a message that could not be kept; the log says what kind of error it was."""
+    log.error("message_not_kept", error=type(error).__name__)
+    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return reply.STORAGE_LOW if full else reply.LOCAL_ERROR
+
+
+def _in_thread(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    finally:
+        # Rarely open: bucket keys are known after the first message of a week.
+        connections.close_all()
+
+
+def _commit(group: Sequence[_Pending]) -> None:
+    accept([pending.accepted for pending in group])
+
+
+def _has_landed(pending: _Pending) -> bool:
+    return has_landed(pending.accepted)
+
+
+def _conclude(pending: _Pending, end: End) -> Reply:
+    """Return the reply, after cleaning up what was not committed; what may be committed is left to the sweep."""
+    message = pending.accepted.message
+    if end is End.COMMITTED:
+        log.info(
+            "accepted",
+            message=str(message.pk),
+            client=message.received["client_ip"],
+            relay=message.relay_name,
+            size=message.size,
+            recipients=len(pending.accepted.recipients),
+        )
+        return Reply(250, "2.0.0", f"Accepted as {message.pk}")
+    if end is End.FAILED:
+        store.delete(message.pk)
+    return reply.LOCAL_ERROR
+
+
+def _answer(replies: Sequence[tuple["asyncio.Future[Reply]", Reply]]) -> None:
+    for future, answer in replies:
+        if not future.done():
+            future.set_result(answer)
+
+
+def _done(answer: Reply) -> "asyncio.Future[Reply]":
+    future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+    future.set_result(answer)
+    return future

@@ -1,0 +1,91 @@
+"""Take mail in over SMTP: `manage.py smtpd`. More processes may share one port."""
+
+import asyncio
+import signal
+import ssl
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from gateway.intake import Intake
+from gateway.listener import Caps, Listener, Settings, new_loop, server_context
+from gateway.session import Timers
+from gateway.smtp.limits import Limits
+from gateway.smtp.server import Options
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Take mail in over SMTP, seal it and commit it. Runs until SIGTERM; SIGHUP reloads the certificate."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--listen", default="", help="host:port, several with commas; default: SMTPD_LISTEN")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        refuse_keys()
+        addresses = parse_addresses(options["listen"] or settings.SMTPD_LISTEN)
+        tls = load_certificate()
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(self._serve(addresses, tls))
+
+    async def _serve(self, addresses: list[tuple[str, int]], tls: ssl.SSLContext) -> None:
+        stop = asyncio.Event()
+        listener = Listener(Intake(), listener_settings(), tls)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: reload_certificate(listener))
+        ports = [(host, await listener.start(host, port)) for host, port in addresses]
+        self.stdout.write("smtpd ready on " + ", ".join(f"{host}:{port}" for host, port in ports))
+        self.stdout.flush()
+        await stop.wait()
+        await listener.stop()
+
+
+def refuse_keys() -> None:
+    """Raise CommandError where this process could open mail: what listens on port 25 must not."""
+    directory = settings.KEY_DIR
+    if directory is not None and Path(directory).is_dir() and any(Path(directory).iterdir()):
+        raise CommandError("smtpd must not be given the key ring: set ROLE=smtpd and no KEY_DIR")
+
+
+def load_certificate() -> ssl.SSLContext:
+    """Return the TLS context of settings.SMTPD_CERTIFICATE. Raises CommandError."""
+    certificate, private_key = settings.SMTPD_CERTIFICATE, settings.SMTPD_PRIVATE_KEY
+    if certificate is None or private_key is None:
+        raise CommandError("SMTPD_CERTIFICATE and SMTPD_PRIVATE_KEY must be set")
+    try:
+        return server_context(certificate, private_key)
+    except OSError as error:
+        raise CommandError(f"SMTPD_CERTIFICATE and SMTPD_PRIVATE_KEY can't be used: {error}") from error
+
+
+def reload_certificate(listener: Listener) -> None:
+    """Use the certificate that is there now; a broken one leaves the old one in place."""
+    try:
+        listener.replace_tls(load_certificate())
+    except CommandError as error:
+        log.error("certificate_not_reloaded", error=str(error))
+    else:
+        log.info("certificate_reloaded")
+
+
+def parse_addresses(text: str) -> list[tuple[str, int]]:
+    """Return the (host, port) pairs in `text`: "127.0.0.1:2525, [::1]:2525". Raises CommandError."""
+    pairs = [word.strip().rpartition(":") for word in text.split(",")]
+    if not all(port.isdigit() for _, _, port in pairs):
+        raise CommandError(f"not host:port: {text}")
+    return [(host.strip("[]"), int(port)) for host, _, port in pairs]
+
+
+def listener_settings() -> Settings:
+    """Return what the settings say about the listener."""
+    limits = Limits(size=settings.MESSAGE_SIZE_LIMIT, recipients=settings.RECIPIENT_LIMIT)
+    options = Options(settings.SMTPD_HOSTNAME, require_tls=settings.SMTPD_REQUIRE_TLS, limits=limits)
+    caps = Caps(settings.SMTPD_CONNECTIONS, settings.SMTPD_CONNECTIONS_PER_CLIENT)
+    return Settings(options, Timers(idle=settings.SMTPD_IDLE_SECONDS), caps)

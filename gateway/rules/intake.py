@@ -1,0 +1,101 @@
+"""Who may submit, from whom and to whom; what a header gives away. Default: nobody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.rules.networks import Network, is_within
+from gateway.smtp.reply import Reply
+from messages_app.rules.mailbox import BadDomain, to_a_label
+
+MAX_RECEIVED = 50  # RFC 5321 section 6.3 asks for 100 at least where loops are likely; no mail needs 50 hops
+
+UNKNOWN_CLIENT = Reply(550, "5.7.1", "Relaying denied: this client is not known here")
+FOREIGN_SENDER = Reply(550, "5.7.1", "Relaying denied: the sender's domain does not belong to this client")
+NOTICE_LOOP = Reply(554, "5.4.6", "Mail loop: this notice was sent from here")
+TOO_MANY_HOPS = Reply(554, "5.4.6", "Mail loop: too many Received lines")
+OWN_RECIPIENT = Reply(550, "5.1.1", "No mailboxes here: mail to this host would come back")
+BAD_DOMAIN = Reply(553, "5.1.3", "The recipient's domain is not valid")
+HEADER_TOO_BIG = Reply(552, "5.3.4", "The header of the message is too big")
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """A relay as the rules see it: its networks, and the sender domains (A-labels) that it owns."""
+
+    name: str
+    networks: Sequence[Network]
+    domains: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SenderVerdict:
+    """Which relay submits, or why none does: "unknown-client", "foreign-sender", "notice-loop"."""
+
+    relay: str
+    refusal: Reply | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RecipientVerdict:
+    """The recipient's domain as the DNS has it, or a refusal with its reason."""
+
+    destination: str
+    refusal: Reply | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class HeaderVerdict:
+    """Whether the message may pass, by its header."""
+
+    refusal: Reply | None = None
+    reason: str = ""
+
+
+def judge_sender(
+    ip: str, domain: str | None, submitters: Sequence[Submitter], *, is_own_notice: bool = False
+) -> SenderVerdict:
+    """Return which relay at `ip` may send for `domain` (None: the null sender), or the refusal.
+
+    Both must hold: the network is the relay's, and the domain is. A null sender has
+    no domain to own, and comes as bounces do: from any relay.
+    """
+    here = [submitter for submitter in submitters if is_within(ip, list(submitter.networks))]
+    if not here:
+        return SenderVerdict("", UNKNOWN_CLIENT, "unknown-client")
+    if is_own_notice:
+        return SenderVerdict(here[0].name, NOTICE_LOOP, "notice-loop")
+    if domain is None:
+        return SenderVerdict(here[0].name)
+    owner = next((submitter for submitter in here if _label(domain) in submitter.domains), None)
+    if owner is None:
+        return SenderVerdict(here[0].name, FOREIGN_SENDER, "foreign-sender")
+    return SenderVerdict(owner.name)
+
+
+def judge_recipient(domain: str, portal_host: str) -> RecipientVerdict:
+    """Return where mail for `domain` goes, or the refusal. "" is the bare `<postmaster>`: it is for this host."""
+    try:
+        destination = to_a_label(domain) if domain else portal_host.lower()
+    except BadDomain:
+        return RecipientVerdict("", BAD_DOMAIN, "bad-domain")
+    if destination == portal_host.lower():
+        return RecipientVerdict("", OWN_RECIPIENT, "own-recipient")
+    return RecipientVerdict(destination)
+
+
+def judge_header(*, received: int, is_own_notice: bool) -> HeaderVerdict:
+    """Return whether a message with so many `Received` lines may pass; our own notice never may."""
+    if is_own_notice:
+        return HeaderVerdict(NOTICE_LOOP, "notice-loop")
+    if received > MAX_RECEIVED:
+        return HeaderVerdict(TOO_MANY_HOPS, "too-many-hops")
+    return HeaderVerdict()
+
+
+def _label(domain: str) -> str:
+    try:
+        return to_a_label(domain)
+    except BadDomain:
+        return ""
