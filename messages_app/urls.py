@@ -2,12 +2,28 @@
 
 from django.urls import path
 
-from messages_app.views import pages
+from messages_app.views import attachment, inbox, message, pages, reply, sent
+from messages_app.views.access import received, written
+
+RECEIVED = {"find": received}
+WRITTEN = {"find": written}
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("inbox/", pages.home, name="inbox"),
-    path("sent/", pages.home, name="sent"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("messages/<uuid:pk>/", message.message, name="message"),
+    path("messages/<uuid:pk>/body/", message.body_document, name="message_body"),
+    path("messages/<uuid:pk>/parts/<int:number>/", attachment.part, RECEIVED, name="message_part"),
+    path("messages/<uuid:pk>/parts/<int:number>/links/<int:position>/", message.link, RECEIVED, name="message_link"),
+    path("messages/<uuid:pk>/original/", attachment.original, RECEIVED, name="message_original"),
+    path("messages/<uuid:pk>/reply/", reply.reply, {"reply_all": False}, name="message_reply"),
+    path("messages/<uuid:pk>/reply-all/", reply.reply, {"reply_all": True}, name="message_reply_all"),
+    path("images/<str:token>/", attachment.image, name="message_image"),
+    path("sent/", sent.sent, name="sent"),
+    path("sent/<uuid:pk>/", sent.sent_message, name="sent"),
+    path("sent/<uuid:pk>/parts/<int:number>/", attachment.part, WRITTEN, name="sent_part"),
+    path("sent/<uuid:pk>/parts/<int:number>/links/<int:position>/", message.link, WRITTEN, name="sent_link"),
+    path("sent/<uuid:pk>/original/", attachment.original, WRITTEN, name="sent_original"),
     path("help/", pages.page("help"), name="help"),
     path("help/why/", pages.page("why"), name="help_why"),
     path("help/protection/", pages.page("protection"), name="help_protection"),

@@ -1,11 +1,29 @@
 """One RCPT TO of one message: it owns the state, the lease and the expiry."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
 from messages_app.ids import uuid7
 from messages_app.models.message import Message
-from messages_app.rules.states import State
+from messages_app.rules.states import IN_PORTAL, State
+
+# Once in the portal: readable, on its way after all, or a tombstone that says what became of it.
+_SHOWN = IN_PORTAL | {State.DELIVERED, State.EXPIRED, State.RECALLED, State.DELETED, State.SHREDDED}
+
+
+class RecipientQuerySet(models.QuerySet["Recipient"]):
+    """Ways to ask for recipients."""
+
+    def visible_to(self, user: Any) -> "RecipientQuerySet":
+        """Return the copies that `user` may know of: those that the account claimed, with their tombstones.
+
+        None for whoever is not signed in, switched off or frozen. Staff see no more here than others.
+        """
+        if not user.is_active or user.frozen_at is not None:
+            return self.none()
+        return self.filter(claimed_by=user.pk, held_at__isnull=False, state__in=_SHOWN)
 
 
 class Recipient(models.Model):
@@ -46,6 +64,10 @@ class Recipient(models.Model):
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed"
     )
+    # Stays when that account is removed: what was claimed once is never claimed again.
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RecipientQuerySet.as_manager()
 
     class Meta:
         indexes = (

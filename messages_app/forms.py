@@ -1,0 +1,84 @@
+"""Forms of the pickup pages."""
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.template.defaultfilters import filesizeformat
+from django.utils.functional import lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+TEXT_LIMIT = 200_000
+FILES_LIMIT = 50
+
+
+def files_size_limit() -> int:
+    """Return how many bytes the files of one reply may have together.
+
+    Base64 (RFC 2045 section 6.8) writes 57 bytes as 78; text and headers are left a MiB.
+    """
+    room: int = settings.MESSAGE_SIZE_LIMIT - 1024 * 1024
+    return max(0, room * 57 // 78)
+
+
+def _files_help() -> str:
+    return gettext("Up to %(count)d files, %(size)s together. Several can be chosen at once.") % {
+        "count": FILES_LIMIT,
+        "size": filesizeformat(files_size_limit()),
+    }
+
+
+def _too_large() -> str:
+    return gettext("These files are too large together: the limit is %(size)s.") % {
+        "size": filesizeformat(files_size_limit())
+    }
+
+
+class FilesInput(forms.ClearableFileInput):
+    """A chooser of several files, which knows its limit (for upload.js)."""
+
+    allow_multiple_selected = True
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the context with the limit as data attributes."""
+        limits = {"data-limit": str(files_size_limit()), "data-too-large": _too_large()}
+        return super().get_context(name, value, {**(attrs or {}), **limits})
+
+    def value_from_datadict(self, _data: Any, files: Any, name: str) -> list[UploadedFile]:
+        """Return all files that were sent under `name`."""
+        chosen: list[UploadedFile] = files.getlist(name) if hasattr(files, "getlist") else []
+        return chosen
+
+
+class FilesField(forms.FileField):
+    """Any number of files, none included; empty ones are files too."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+        """Return the files. Raises ValidationError over a limit."""
+        one = super().clean
+        files = [one(item, initial) for item in data or []]
+        if len(files) > FILES_LIMIT:
+            raise ValidationError(gettext("Choose at most %(count)d files.") % {"count": FILES_LIMIT})
+        if sum(file.size or 0 for file in files) > files_size_limit():
+            raise ValidationError(_too_large())
+        return files
+
+
+class ReplyForm(forms.Form):
+    """A reply: plain text and files. Whom it goes to is not the form's business."""
+
+    text = forms.CharField(
+        label=_("Your reply"),
+        max_length=TEXT_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 12, "autocomplete": "off"}),
+        error_messages={"required": _("Write your reply.")},
+    )
+    files = FilesField(label=_("Files"), required=False, allow_empty_file=True, help_text=lazy(_files_help, str)())
+    # Makes a form that comes twice one reply.
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)

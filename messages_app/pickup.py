@@ -1,0 +1,210 @@
+"""Open held mail for the person whose it is: look it up, unseal it, note that it was read.
+
+Every object comes from `Recipient.objects.visible_to(user)` (or is a message
+that the user wrote), and every access to content is an audit event, written
+before the first byte leaves. Only what is readable is ever unsealed.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet
+
+from messages_app import audit, signals, store
+from messages_app.models import KeyWrap, Message, Part, Recipient
+from messages_app.rules.standing import Lock, Standing, standing
+from messages_app.rules.states import State
+from messages_app.sealing import unseal
+from messages_app.sealing.content import ContentKey
+from messages_app.sealing.errors import SealingError
+from messages_app.sealing.stream import OpeningReader
+
+Headers = dict[str, Any]
+
+
+class NotReadable(Exception):  # noqa: N818, reads as what the copy is
+    """The copy can't be opened now; `standing` says why."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__(standing)
+        self.standing = standing
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """What is known of a part without opening its content."""
+
+    number: int
+    role: Part.Role
+    size: int
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A message whose data key is open: its headers, and its parts by number."""
+
+    message: Message
+    key: ContentKey
+    headers: Headers
+    parts: dict[int, PartInfo]
+
+    def of_role(self, *roles: Part.Role) -> list[PartInfo]:
+        """Return the parts that have one of `roles`, in order."""
+        return [part for part in self.parts.values() if part.role in roles]
+
+    def part_reader(self, number: int) -> OpeningReader:
+        """Return a reader of part `number` whose end is verified. Raises KeyError, `Broken`."""
+        self.parts[number]
+        content = Part.objects.values_list("sealed_content", flat=True).get(message=self.message, number=number)
+        return self._reader(content, f"part-{number}")
+
+    def raw_reader(self) -> OpeningReader:
+        """Return a reader of the message as it was accepted, its end verified. Raises `Broken`."""
+        content = Message.objects.values_list("sealed_raw", flat=True).get(pk=self.message.pk)
+        return self._reader(content, "raw")
+
+    def _reader(self, inline: bytes | None, name: str) -> OpeningReader:
+        reader = self.key.reader(store.open_sealed(inline, self.message.pk, name), name)
+        reader.verify_end()
+        return reader
+
+
+def lock_of(user: Any) -> Lock:
+    """Return what a password reset has shut for `user`."""
+    return Lock(until=user.earlier_mail_locked_until, before=user.earlier_mail_before)
+
+
+def standing_of(recipient: Recipient, user: Any, now: datetime) -> Standing:
+    """Return how the copy `recipient` stands towards `user` at `now`."""
+    return standing(
+        State(recipient.state),
+        held_at=recipient.held_at or now,
+        expires_at=recipient.expires_at,
+        lock=lock_of(user),
+        now=now,
+    )
+
+
+def inbox_of(user: Any) -> QuerySet[Recipient]:
+    """Return the copies that `user` may know of, with all that `peek` needs; a constant number of queries."""
+    addresses = Prefetch("message__recipients", Recipient.objects.only("message_id", "address"))
+    copies = Recipient.objects.visible_to(user).select_related("message").defer("message__sealed_raw")
+    return copies.prefetch_related("wraps", addresses)
+
+
+def peek(recipient: Recipient) -> Headers | None:
+    """Return the headers of a copy from `inbox_of`, for a list; None where they don't open.
+
+    Whether it may be opened is the caller's question (`standing_of`).
+    """
+    return _peek(recipient.message, recipient.wraps.all())
+
+
+def peek_sent(message: Message) -> Headers | None:
+    """Return the headers of a message from `sent_by`, for a list; None where they don't open."""
+    return _peek(message, message.wraps.all())
+
+
+def _peek(message: Message, wraps: Iterable[KeyWrap]) -> Headers | None:
+    wrap = next((wrap for wrap in wraps if wrap.type == KeyWrap.Type.BUCKET), None)
+    if wrap is None:
+        return None
+    try:
+        return _headers(message, unseal.open_wrap(wrap, message, [r.address for r in message.recipients.all()]))
+    except SealingError:
+        # One copy that doesn't open must not hide the others.
+        return None
+
+
+def _headers(message: Message, key: ContentKey) -> Headers:
+    headers: Headers = json.loads(key.open_field("headers", bytes(message.sealed_headers or b"")))
+    return headers
+
+
+def sent_by(user: Any) -> QuerySet[Message]:
+    """Return what `user` wrote in the portal, with recipients and the author's own wraps."""
+    if not user.is_active or user.frozen_at is not None:
+        return Message.objects.none()
+    own = Prefetch("wraps", KeyWrap.objects.filter(author=user.pk))
+    written = Message.objects.filter(author=user.pk, origin=Message.Origin.PORTAL)
+    return written.defer("sealed_raw").prefetch_related(own, "recipients")
+
+
+def may_open_sent(message: Message, user: Any, now: datetime) -> bool:
+    """Return whether no password reset has shut what `user` wrote earlier."""
+    return not lock_of(user).covers(message.accepted_at, now)
+
+
+def open_copy(recipient: Recipient, user: Any, *, now: datetime, ip: str | None, **details: Any) -> Opened:
+    """Return the opened copy; the first time it becomes `read`, and its sender's receivers hear of it.
+
+    `details` say in the audit event what of it was opened. Raises `NotReadable`,
+    also where the copy was taken back or sent on meanwhile; `SealingError`.
+    """
+    if (found := standing_of(recipient, user, now)) is not Standing.READABLE:
+        raise NotReadable(found)
+    opened = _open(recipient.message, unseal.recipient_key(recipient))
+    with transaction.atomic():
+        _mark_read(recipient, user, now, ip)
+        _note(opened, user, ip, recipient=recipient.pk, **details)
+    return opened
+
+
+def open_sent(message: Message, user: Any, *, now: datetime, ip: str | None, **details: Any) -> Opened:
+    """Return the opened message, which `user` wrote. Raises `NotReadable`, `SealingError`."""
+    if not may_open_sent(message, user, now):
+        raise NotReadable(Standing.LOCKED)
+    opened = _open(message, unseal.author_key(message, user))
+    _note(opened, user, ip, **details)
+    return opened
+
+
+def _open(message: Message, key: ContentKey) -> Opened:
+    rows = message.parts.defer("sealed_content")
+    return Opened(message, key, _headers(message, key), {row.number: _part_info(row, key) for row in rows})
+
+
+def _part_info(row: Part, key: ContentKey) -> PartInfo:
+    meta = json.loads(key.open_field(f"part-{row.number}", bytes(row.sealed_meta)))
+    return PartInfo(row.number, Part.Role(row.role), row.size, meta["name"], meta["type"])
+
+
+def _mark_read(recipient: Recipient, user: Any, now: datetime, ip: str | None) -> None:
+    """Go from held to read by a conditional update: a late release or a recall may have been faster."""
+    rows = Recipient.objects.visible_to(user).filter(pk=recipient.pk)
+    if rows.filter(state=State.HELD).update(state=State.READ, read_at=now):
+        recipient.state, recipient.read_at = State.READ, now
+        message, actor = recipient.message_id, f"user:{user.pk}"
+        audit.record(audit.Event.MESSAGE_READ, actor=actor, ip=ip, message=message, recipient=recipient.pk)
+        signals.read.send(open_copy, recipient=recipient, user=user)
+    elif not rows.filter(state=State.READ).exists():
+        recipient.refresh_from_db()
+        raise NotReadable(standing_of(recipient, user, now))
+
+
+def _note(opened: Opened, user: Any, ip: str | None, *, recipient: UUID | None = None, **details: Any) -> None:
+    event = audit.Event.PART_DOWNLOADED if details.pop("download", False) else audit.Event.MESSAGE_OPENED
+    audit.record(event, actor=f"user:{user.pk}", ip=ip, message=opened.message.pk, recipient=recipient, **details)
+
+
+def conversation(message: Message, user: Any, limit: int) -> tuple[Sequence[Recipient], Sequence[Message]]:
+    """Return what else `user` has of the conversation, the newest `limit`: copies received, messages written."""
+    received = inbox_of(user).filter(message__conversation=message.conversation).exclude(message=message)
+    written = sent_by(user).filter(conversation=message.conversation).exclude(pk=message.pk)
+    return received.order_by("-held_at")[:limit], written.order_by("-accepted_at")[:limit]
+
+
+def unread_count(user: Any, now: datetime) -> int:
+    """Return how many copies wait to be read."""
+    waiting = Recipient.objects.visible_to(user).filter(state=State.HELD, expires_at__gt=now)
+    lock = lock_of(user)
+    if not lock.covers(datetime.min.replace(tzinfo=now.tzinfo), now):
+        return waiting.count()
+    return waiting.filter(held_at__gte=lock.before).count() if lock.before else 0

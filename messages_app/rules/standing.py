@@ -1,0 +1,55 @@
+"""How one copy stands towards its reader: readable, locked, on its way after all, or gone and why."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from messages_app.rules.states import State
+
+
+class Standing(StrEnum):
+    """What the reader finds where a message is, or was."""
+
+    READABLE = "readable"
+    LOCKED = "locked"
+    RELEASING = "releasing"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+    DELETED = "deleted"
+    GONE = "gone"
+
+
+_ENDS = {
+    State.RELEASING: Standing.RELEASING,
+    State.DELIVERED: Standing.DELIVERED,
+    State.EXPIRED: Standing.EXPIRED,
+    State.RECALLED: Standing.RECALLED,
+    State.DELETED: Standing.DELETED,
+}
+
+
+def standing(state: State, *, held_at: datetime, expires_at: datetime | None, lock: "Lock", now: datetime) -> Standing:
+    """Return how a copy in `state` stands at `now`.
+
+    A copy whose time is over counts as expired before the sweep has come by, and
+    a lock covers only what could be read otherwise.
+    """
+    if state not in {State.HELD, State.READ}:
+        return _ENDS.get(state, Standing.GONE)
+    if expires_at is not None and expires_at <= now:
+        return Standing.EXPIRED
+    return Standing.LOCKED if lock.covers(held_at, now) else Standing.READABLE
+
+
+class Lock:
+    """After a password reset by e-mail alone: what was held before it stays shut for a time."""
+
+    def __init__(self, *, until: datetime | None, before: datetime | None) -> None:
+        self.until = until
+        self.before = before
+
+    def covers(self, moment: datetime, now: datetime) -> bool:
+        """Return whether mail of `moment` is shut at `now`. A lock that names no moment covers everything."""
+        if self.until is None or self.until <= now:
+            return False
+        return self.before is None or moment < self.before

@@ -1,0 +1,85 @@
+"""Dates, names and files as the mail pages write them."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+_DAY = 86_400
+_SOON = 7
+
+
+@register.filter
+def short_date(moment: datetime) -> str:
+    """Return the time for today, the day within the year, and the whole date before."""
+    local, now = timezone.localtime(moment), timezone.localtime()
+    if local.date() == now.date():
+        return date_format(local, "TIME_FORMAT")
+    return date_format(local, "j M" if local.year == now.year else "SHORT_DATE_FORMAT")
+
+
+@register.filter
+def days_left(expires_at: datetime) -> str:
+    """Return how long until `expires_at`, in whole days; the last day in words."""
+    days = int((expires_at - timezone.now()).total_seconds() // _DAY)
+    if days < 1:
+        return _("less than a day left")
+    return ngettext("%(days)d day left", "%(days)d days left", days) % {"days": days}
+
+
+@register.filter
+def ends_soon(expires_at: datetime) -> bool:
+    """Return whether less than a week is left."""
+    return (expires_at - timezone.now()).total_seconds() < _SOON * _DAY
+
+
+@register.filter
+def who(person: dict[str, str] | None) -> str:
+    """Return a person's name; without one the address."""
+    person = person or {}
+    return person.get("name") or person.get("address") or _("unknown sender")
+
+
+@register.filter
+def initial(person: dict[str, str] | None) -> str:
+    """Return the first letter or digit of a person's name, for the disc beside it."""
+    return next((character for character in who(person) if character.isalnum()), "?")
+
+
+@register.filter
+def subject(headers: dict[str, Any] | None) -> str:
+    """Return the subject, or words that say that there is none."""
+    return (headers or {}).get("subject") or _("(no subject)")
+
+
+@register.filter
+def file_icon(media_type: str) -> str:
+    """Return the name of the icon for files of this type."""
+    if media_type.startswith("image/"):
+        return "image"
+    return "mail" if media_type == "message/rfc822" else "file"
+
+
+@register.filter
+def file_kind(media_type: str) -> str:
+    """Return the type of a file in a word or two; the media type itself where we have none."""
+    known = {
+        "application/pdf": _("PDF document"),
+        "application/zip": _("ZIP archive"),
+        "application/msword": _("Word document"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _("Word document"),
+        "application/vnd.ms-excel": _("Excel workbook"),
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": _("Excel workbook"),
+        "text/plain": _("Text"),
+        "text/csv": _("Table (CSV)"),
+        "message/rfc822": _("Mail"),
+    }
+    if media_type in known:
+        return known[media_type]
+    return _("Image") if media_type.startswith("image/") else media_type

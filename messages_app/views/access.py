@@ -1,0 +1,73 @@
+"""Who may see a page of mail, and how the one message is found that an address names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from allauth.core.internal.httpkit import get_client_ip
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from messages_app import pickup
+from messages_app.models import Message, Recipient
+from messages_app.pickup import Opened
+
+View = Callable[..., HttpResponseBase]
+
+
+def signed_in(view: View) -> View:
+    """Return `view` for people who are signed in; others sign in first. No browser or proxy stores it."""
+    return never_cache(login_required(view))
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Return the reader's address, believed through TRUSTED_PROXY_COUNT proxies; None where unknown."""
+    address: str | None = get_client_ip(request)
+    return address
+
+
+@dataclass(frozen=True)
+class Source:
+    """A message as its reader reaches it: a copy that they received, or a message that they wrote."""
+
+    kind: str
+    pk: UUID
+    user: Any
+    ip: str | None
+    recipient: Recipient | None = None
+    message: Message | None = None
+
+    def url(self, page: str = "", *args: Any) -> str:
+        """Return the address of `page` ("part", "original", ...) of this message; of the message itself for ""."""
+        return reverse(f"{self.kind}_{page}" if page else self.kind, args=[self.pk, *args])
+
+    def open(self, **details: Any) -> Opened:
+        """Return the opened message, audited with `details`. Raises `NotReadable`, `SealingError`."""
+        now = timezone.now()
+        if self.recipient is not None:
+            return pickup.open_copy(self.recipient, self.user, now=now, ip=self.ip, **details)
+        if self.message is not None:
+            return pickup.open_sent(self.message, self.user, now=now, ip=self.ip, **details)
+        raise Http404
+
+
+Find = Callable[[HttpRequest, UUID], Source]
+
+
+def received(request: HttpRequest, pk: UUID) -> Source:
+    """Return the reader's copy `pk`. Raises Http404 for everybody else's."""
+    user: Any = request.user
+    copies = Recipient.objects.visible_to(user).select_related("message").defer("message__sealed_raw")
+    return Source("message", pk, user, client_ip(request), recipient=get_object_or_404(copies, pk=pk))
+
+
+def written(request: HttpRequest, pk: UUID) -> Source:
+    """Return the message `pk` that the reader wrote. Raises Http404 for everybody else's."""
+    user: Any = request.user
+    return Source("sent", pk, user, client_ip(request), message=get_object_or_404(pickup.sent_by(user), pk=pk))

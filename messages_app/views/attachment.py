@@ -1,0 +1,93 @@
+"""Attachments, the original message, and the larger images of an HTML body."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from messages_app import pickup
+from messages_app.models import Part, Recipient
+from messages_app.pickup import NotReadable, PartInfo
+from messages_app.views.access import Find, Source, client_ip, signed_in
+from messages_app.views.downloads import attachment
+
+IMAGE_SECONDS = 300
+IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+_DOWNLOADED = (Part.Role.ATTACHMENT, Part.Role.INLINE)
+_signer = signing.TimestampSigner(salt="messages_app.inline-image")
+
+
+@signed_in
+@require_safe
+def part(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpResponseBase:
+    """Send one attachment. Where the message can't be opened any more its page says why."""
+    source = find(request, pk)
+    try:
+        opened = source.open(download=True, part=number)
+    except NotReadable:
+        return redirect(source.url())
+    info = opened.parts.get(number)
+    if info is None or info.role not in _DOWNLOADED:
+        raise Http404
+    name = info.name or _("attachment-%(number)d") % {"number": number}
+    return attachment(request, opened.part_reader(number), name=name, media_type=info.type)
+
+
+@signed_in
+@require_safe
+def original(request: HttpRequest, pk: UUID, *, find: Find) -> HttpResponseBase:
+    """Send the message as it was accepted, byte for byte."""
+    source = find(request, pk)
+    try:
+        opened = source.open(download=True, part="raw")
+    except NotReadable:
+        return redirect(source.url())
+    name = (opened.headers["subject"] or _("message"))[:100] + ".eml"
+    return attachment(request, opened.raw_reader(), name=name, media_type="message/rfc822")
+
+
+def image_url(source: Source, number: int) -> str:
+    """Return an address of image `number` that holds for 5 minutes, for this message alone."""
+    return reverse("message_image", args=[_signer.sign(f"{source.user.pk}.{source.pk.hex}.{number}")])
+
+
+def _signed(token: str) -> tuple[Any, str, int]:
+    """Return the user, the copy's id and the part's number in `token`. Raises Http404."""
+    try:
+        user_pk, copy, number = _signer.unsign(token, max_age=IMAGE_SECONDS).split(".")
+    except signing.BadSignature:
+        raise Http404 from None
+    return get_object_or_404(get_user_model(), pk=user_pk), copy, int(number)
+
+
+@never_cache
+@require_safe
+def image(request: HttpRequest, token: str) -> HttpResponse:
+    """Show a large image of a body: sandboxed documents send no cookies, so the address itself is signed."""
+    user, copy, number = _signed(token)
+    recipient = get_object_or_404(Recipient.objects.visible_to(user).select_related("message"), pk=copy)
+    try:
+        opened = pickup.open_copy(recipient, user, now=timezone.now(), ip=client_ip(request), part=number, inline=True)
+    except NotReadable:
+        raise Http404 from None
+    if not shown(opened.parts.get(number)):
+        raise Http404
+    response = attachment(request, opened.part_reader(number), name="image", media_type=opened.parts[number].type)
+    del response["Content-Disposition"]
+    # The body that shows it is sandboxed, an origin of its own.
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response  # type: ignore[return-value]
+
+
+def shown(info: PartInfo | None) -> bool:
+    """Return whether a body may show this part: a raster image, never SVG."""
+    return info is not None and info.role == Part.Role.INLINE and info.type in IMAGES

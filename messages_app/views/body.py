@@ -1,0 +1,111 @@
+"""The body of a message as a document of its own: sandboxed, without script, form or origin."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+
+from messages_app.models import Part
+from messages_app.pickup import Opened, PartInfo
+from messages_app.render import linkify, safe_html
+from messages_app.views.access import Source
+from messages_app.views.attachment import image_url, shown
+
+# Larger images are fetched by a signed address, and so are all after the first few.
+DATA_IMAGE = 256 * 1024
+DATA_TOTAL = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body as HTML for a reader, and the links in it by their numbers."""
+
+    html: str
+    links: list[str] = field(default_factory=list)
+
+
+def body_part(opened: Opened, *, plain: bool = False) -> PartInfo | None:
+    """Return the part to show: HTML where there is some, unless `plain` is wanted and there is text."""
+    html, text = opened.of_role(Part.Role.HTML), opened.of_role(Part.Role.TEXT)
+    found = (text or html) if plain else (html or text)
+    return found[0] if found else None
+
+
+def read_text(opened: Opened, part: PartInfo) -> str:
+    """Return the text of a body part, which is bounded when it is parsed. Raises `Broken`."""
+    with opened.part_reader(part.number) as reader:
+        return reader.read().decode("utf-8", "replace")
+
+
+def build(source: Source, opened: Opened, part: PartInfo, *, remote_images: bool = False) -> Body:
+    """Return `part` fit to be shown: sanitised again, its links led past a page that asks."""
+    links: list[str] = []
+    text = read_text(opened, part)
+    link = _link_to(source, part, links)
+    if part.role == Part.Role.TEXT:
+        return Body(linkify(text, link_url=link, quoted_label=_("Show quoted text")), links)
+    found = safe_html(text, _image_of(source, opened), remote_images=remote_images, link_url=link)
+    return Body(found.html, links)
+
+
+def _link_to(source: Source, part: PartInfo, links: list[str]) -> Callable[[str], str]:
+    """Return what gives each link the address of the page that asks, and notes where it goes."""
+
+    def target(url: str) -> str:
+        links.append(url)
+        return settings.PORTAL_BASE_URL + source.url("link", part.number, len(links) - 1)
+
+    return target
+
+
+def _image_of(source: Source, opened: Opened) -> Callable[[str], str | None]:
+    """Return what gives an image of the message its address: the data itself, or a signed address."""
+    left = DATA_TOTAL
+
+    def address(token: str) -> str | None:
+        nonlocal left
+        part = opened.parts.get(int(token)) if token.isdecimal() else None
+        if part is None or not shown(part):
+            return None
+        if part.size > min(DATA_IMAGE, left):
+            return settings.PORTAL_BASE_URL + image_url(source, part.number)
+        left -= part.size
+        with opened.part_reader(part.number) as reader:
+            return f"data:{part.type};base64,{b64encode(reader.read()).decode()}"
+
+    return address
+
+
+def policy(*, remote_images: bool) -> str:
+    """Return the Content-Security-Policy of a body: nothing runs, and only its own images are fetched."""
+    # An origin that is opaque has no 'self': the portal is named.
+    images = f"data: {settings.PORTAL_BASE_URL}{reverse('message_image', args=['-'])[:-2]}"
+    return "; ".join(
+        [
+            "sandbox allow-popups allow-popups-to-escape-sandbox",
+            "default-src 'none'",
+            f"img-src {images}{' https:' if remote_images else ''}",
+            "style-src 'unsafe-inline'",
+            "form-action 'none'",
+            "base-uri 'none'",
+            f"frame-ancestors {settings.PORTAL_BASE_URL}",
+        ]
+    )
+
+
+def document(html: str, *, remote_images: bool = False) -> HttpResponse:
+    """Return `html`, which was sanitised, as the sandboxed document of a frame."""
+    page = render_to_string("messages_app/body.html", {"body": mark_safe(html)})  # noqa: S308  # nh3 wrote it
+    headers = {
+        "Content-Security-Policy": policy(remote_images=remote_images),
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HttpResponse(page, headers=headers)

@@ -1,0 +1,209 @@
+"""One received message: its page, its body as a sandboxed document, and the page before each link."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_safe
+
+from messages_app import pickup
+from messages_app.models import Message, Part
+from messages_app.pickup import NotReadable, Opened, PartInfo
+from messages_app.rules.standing import Standing
+from messages_app.sealing.errors import SealingError
+from messages_app.views import body, inbox, words
+from messages_app.views.access import Find, Source, received, signed_in
+
+try:
+    from messages_app import replies
+except ImportError:
+    replies = None  # TEMP
+
+# How much else of a conversation a page shows: the newest.
+THREAD = 20
+# Bytes of HTML from which a frame is given more room; beyond it scrolls.
+_FRAME_SIZES = [(3_000, "s"), (15_000, "m"), (60_000, "l")]
+
+
+@dataclass(frozen=True)
+class ThreadItem:
+    """Something else in the conversation: a copy received (`row`), or a reply by the reader."""
+
+    at: datetime
+    row: inbox.Row | None = None
+    message: Message | None = None
+    opened: Opened | None = None
+    text: SafeString | None = None
+
+    @property
+    def delivery(self) -> words.Delivery:
+        """Return how far a reply has come."""
+        return words.of_deliveries(list(self.message.recipients.all()) if self.message else [])
+
+
+@signed_in
+@require_safe
+def message(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show a message, or what became of it."""
+    source = received(request, pk)
+    try:
+        opened = source.open()
+    except NotReadable as error:
+        return not_readable(request, source, error.standing)
+    except SealingError:
+        return unopenable(request)
+    context = {"section": "inbox", "recipient": source.recipient, "source": source, **_shown(request, source, opened)}
+    return render(request, "messages_app/message.html", context)
+
+
+def not_readable(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
+    """Say what became of the copy: no content, and whom to ask."""
+    recipient = source.recipient
+    if recipient is None:
+        raise Http404
+    context = {
+        "section": "inbox",
+        "recipient": recipient,
+        "standing": found,
+        "words": words.of_standing(found, recipient),
+    }
+    return render(request, "messages_app/gone.html", context)
+
+
+def unopenable(request: HttpRequest) -> HttpResponse:
+    """Say that the message can't be opened now: its key or bytes are not what they should be."""
+    return render(request, "messages_app/unopenable.html", status=503)
+
+
+def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, Any]:
+    """Return what the page shows of an opened message."""
+    plain = request.GET.get("view") == "text"
+    part = body.body_part(opened, plain=plain)
+    framed = part is not None and part.role == Part.Role.HTML
+    both = bool(opened.of_role(Part.Role.HTML) and opened.of_role(Part.Role.TEXT))
+    return {
+        "headers": opened.headers,
+        "written_at": _written_at(opened),
+        "part": part,
+        "framed": framed,
+        "frame_size": _frame_size(part),
+        "remote_images": request.GET.get("images") == "1",
+        "other_view": both and ("html" if plain else "text"),
+        "text": "" if framed or part is None else _text(source, opened, part),
+        "attachments": attachments_of(source, opened),
+        "others": _others(source, opened),
+        "thread": _thread(opened.message, source, timezone.now()),
+    }
+
+
+def _others(source: Source, opened: Opened) -> bool:
+    """Return whether a reply to all goes to more people than a reply."""
+    own = source.recipient.mailbox if source.recipient else ""
+    alone = replies.addressees(opened.headers, own, reply_all=False)
+    return replies.addressees(opened.headers, own, reply_all=True).all != alone.all
+
+
+def _text(source: Source, opened: Opened, part: PartInfo) -> SafeString:
+    return mark_safe(body.build(source, opened, part).html)  # noqa: S308  # linkify escapes
+
+
+def _frame_size(part: PartInfo | None) -> str:
+    size = part.size if part else 0
+    return next((name for limit, name in _FRAME_SIZES if size < limit), "xl")
+
+
+def _written_at(opened: Opened) -> datetime:
+    """Return the Date header's time (RFC 5322 section 3.3); where it says none, when the message was accepted."""
+    try:
+        date = parsedate_to_datetime(opened.headers.get("date") or "")
+    except (ValueError, OverflowError):
+        return opened.message.accepted_at
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def attachments_of(source: Source, opened: Opened) -> list[tuple[PartInfo, str]]:
+    """Return the attachments with their addresses."""
+    parts = opened.of_role(Part.Role.ATTACHMENT)
+    if not opened.of_role(Part.Role.HTML):
+        # Nothing else shows them.
+        parts = opened.of_role(Part.Role.ATTACHMENT, Part.Role.INLINE)
+    return [(part, source.url("part", part.number)) for part in parts]
+
+
+def _thread(message: Message, source: Source, now: datetime) -> list[ThreadItem]:
+    """Return what else the reader has of the conversation, oldest first."""
+    copies, own = pickup.conversation(message, source.user, THREAD)
+    items = [ThreadItem(copy.held_at or now, row=inbox.row_of(copy, source.user, now)) for copy in copies]
+    items += [_own_reply(reply, source, now) for reply in own]
+    return sorted(items, key=lambda item: item.at)[-THREAD:]
+
+
+def _own_reply(message: Message, source: Source, now: datetime) -> ThreadItem:
+    """Return a reply by the reader with its text; without it where that is no longer kept, or locked."""
+    try:
+        opened = pickup.open_sent(message, source.user, now=now, ip=source.ip, conversation=True)
+        part = body.body_part(opened, plain=True)
+        own = Source("sent", message.pk, source.user, source.ip, message=message)
+        text = _text(own, opened, part) if part and part.role == Part.Role.TEXT else None
+    except (NotReadable, SealingError):
+        return ThreadItem(message.accepted_at, message=message)
+    return ThreadItem(message.accepted_at, message=message, opened=opened, text=text)
+
+
+@signed_in
+@require_safe
+@xframe_options_exempt
+def body_document(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show the HTML body, alone and sandboxed; only a page of this portal may frame it."""
+    source = received(request, pk)
+    remote = request.GET.get("images") == "1"
+    try:
+        opened = source.open(body=True)
+    except NotReadable:
+        raise Http404 from None
+    part = body.body_part(opened)
+    if part is None:
+        raise Http404
+    return body.document(body.build(source, opened, part, remote_images=remote).html, remote_images=remote)
+
+
+@signed_in
+@require_safe
+def link(request: HttpRequest, pk: UUID, number: int, position: int, *, find: Find) -> HttpResponse:
+    """Show where link `position` of part `number` goes, before anybody follows it."""
+    source = find(request, pk)
+    try:
+        opened = source.open(link=position)
+    except NotReadable:
+        raise Http404 from None
+    part = opened.parts.get(number)
+    if part is None or part.role not in {Part.Role.HTML, Part.Role.TEXT}:
+        raise Http404
+    links = body.build(source, opened, part).links
+    if position >= len(links):
+        raise Http404
+    return _ask_first(request, source, links[position])
+
+
+def _ask_first(request: HttpRequest, source: Source, url: str) -> HttpResponse:
+    context = {"section": "inbox", "url": url, "host": _host(url), "back": source.url()}
+    response = render(request, "messages_app/link.html", context)
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _host(url: str) -> str:
+    """Return the host that a browser would connect to, as it stands in DNS; "" where there is none."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host if host.isascii() else host.encode("idna").decode()
+    except (ValueError, UnicodeError):
+        return ""

@@ -1,0 +1,83 @@
+"""What the reader wrote here, and how far each copy has come."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+
+from messages_app import pickup
+from messages_app.models import Message, Part
+from messages_app.pickup import NotReadable, Opened
+from messages_app.sealing.errors import SealingError
+from messages_app.views import body, words
+from messages_app.views.access import Source, signed_in, written
+from messages_app.views.message import attachments_of
+from messages_app.views.paging import page_of
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the sent list; no headers where the author's own copy is no longer kept, or locked."""
+
+    message: Message
+    headers: pickup.Headers | None
+
+    @property
+    def addresses(self) -> list[str]:
+        """Return whom it went to."""
+        return [recipient.address for recipient in self.message.recipients.all()]
+
+    @property
+    def delivery(self) -> words.Delivery:
+        """Return how far it has come."""
+        return words.of_deliveries(list(self.message.recipients.all()))
+
+
+@signed_in
+@require_safe
+def sent(request: HttpRequest) -> HttpResponse:
+    """Show a page of what the reader wrote, newest first, in a constant number of queries."""
+    user, now = request.user, timezone.now()
+    page = page_of(request, pickup.sent_by(user), "accepted_at")
+    rows = [
+        Row(message, pickup.peek_sent(message) if pickup.may_open_sent(message, user, now) else None)
+        for message in page.rows
+    ]
+    return render(request, "messages_app/sent.html", {"section": "sent", "page": page, "rows": rows})
+
+
+@signed_in
+@require_safe
+def sent_message(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show one message that the reader wrote; its deliveries even where the content is no longer kept."""
+    source = written(request, pk)
+    try:
+        opened = source.open()
+    except (NotReadable, SealingError):
+        opened = None
+    context = {"section": "sent", "source": source, "deliveries": _deliveries(source)}
+    return render(request, "messages_app/sent_message.html", context | _shown(source, opened))
+
+
+def _deliveries(source: Source) -> list[tuple[str, words.Delivery]]:
+    message = source.message
+    rows = message.recipients.all() if message else []
+    return [(row.address, words.of_delivery(row)) for row in rows]
+
+
+def _shown(source: Source, opened: Opened | None) -> dict[str, Any]:
+    if opened is None:
+        return {"headers": None}
+    return {"headers": opened.headers, "text": _text(source, opened), "attachments": attachments_of(source, opened)}
+
+
+def _text(source: Source, opened: Opened) -> SafeString:
+    part = body.body_part(opened, plain=True)
+    if part is None or part.role != Part.Role.TEXT:
+        return SafeString("")
+    return mark_safe(body.build(source, opened, part).html)  # noqa: S308  # linkify escapes

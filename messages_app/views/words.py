@@ -1,0 +1,126 @@
+"""The words for each state, as the reader or the writer of a message meets it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from messages_app.models import Recipient
+from messages_app.rules.standing import Standing
+from messages_app.rules.states import State
+
+
+class Words(NamedTuple):
+    """A heading and a sentence."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How far one recipient's copy of a reply has come; `kind` is a badge's: accent, ok, warn or danger."""
+
+    kind: str
+    label: str
+    sentence: str
+
+
+def of_standing(standing: Standing, recipient: Recipient) -> Words:
+    """Return what to say where a copy can't be read: what it is, since when, and whom to ask."""
+    facts = {
+        "sender": recipient.message.reverse_path or _("the sender"),
+        "expired": _day(recipient.expires_at),
+        "ended": _day(recipient.ended_at),
+        "delivered": _day(recipient.delivered_at),
+    }
+    title, text = _standing_words(standing)
+    return Words(title, text % facts)
+
+
+def _standing_words(standing: Standing) -> tuple[str, str]:
+    return {
+        Standing.LOCKED: (
+            _("Locked for now"),
+            _(
+                "Your password was reset by e-mail alone. Until we can be sure that it was you, "
+                "messages from before stay locked; they open by themselves within a day."
+            ),
+        ),
+        Standing.RELEASING: (
+            _("Being delivered"),
+            _(
+                "A protected connection to your mail provider has become possible: "
+                "this message is on its way to your ordinary mailbox."
+            ),
+        ),
+        Standing.DELIVERED: (
+            _("Delivered to your mailbox"),
+            _("This message reached your ordinary mailbox on %(delivered)s. Look for it there."),
+        ),
+        Standing.EXPIRED: (
+            _("Expired"),
+            _(
+                "This message was kept until %(expired)s and then destroyed; nobody can bring it back. "
+                "If you still need it, ask %(sender)s to send it again."
+            ),
+        ),
+        Standing.RECALLED: (
+            _("Taken back by the sender"),
+            _("The sender took this message back on %(ended)s. If you expected it, ask %(sender)s."),
+        ),
+        Standing.DELETED: (
+            _("Deleted"),
+            _("This message was deleted on %(ended)s. If you still need it, ask %(sender)s to send it again."),
+        ),
+    }.get(
+        standing,
+        (
+            _("No longer here"),
+            _("This message is no longer kept. If you still need it, ask %(sender)s to send it again."),
+        ),
+    )
+
+
+def _day(moment: object) -> str:
+    return date_format(timezone.localtime(moment), "DATE_FORMAT") if moment else _("a day that was not noted")  # type: ignore[arg-type]
+
+
+def of_delivery(recipient: Recipient) -> Delivery:
+    """Return how far the copy of `recipient` has come, in words for whoever wrote the message."""
+    state = State(recipient.state)
+    if state is State.BOUNCED:
+        why = recipient.reason_text or _("Their mail server refused it.")
+        return Delivery("danger", _("Could not be delivered"), why)
+    if state is State.DEFERRED:
+        return Delivery("accent", _("On its way"), _("It could not be handed over yet; we keep trying."))
+    return _delivery_words().get(state, Delivery("accent", _("On its way"), ""))
+
+
+def _delivery_words() -> dict[State, Delivery]:
+    waiting = Delivery("accent", _("Waiting in the portal"), _("They were told that it waits for them here."))
+    over = Delivery("warn", _("Taken back"), "")
+    return {
+        State.DELIVERED: Delivery(
+            "ok", _("Delivered"), _("Accepted by their mail server over a protected connection.")
+        ),
+        State.HELD: waiting,
+        State.RELEASING: waiting,
+        State.READ: Delivery("ok", _("Read in the portal"), ""),
+        State.EXPIRED: Delivery("warn", _("Expired"), _("They did not pick it up in time.")),
+        State.RECALLED: over,
+        State.DELETED: over,
+        State.SHREDDED: Delivery("", _("No longer kept"), ""),
+    }
+
+
+# The label of several copies together is that of the first one found in this order.
+_WORST_FIRST = ["danger", "warn", "accent", "", "ok"]
+
+
+def of_deliveries(recipients: list[Recipient]) -> Delivery:
+    """Return the words for all copies of one message together: those that need attention first."""
+    found = [of_delivery(recipient) for recipient in recipients]
+    return min(found, key=lambda delivery: _WORST_FIRST.index(delivery.kind), default=Delivery("", "", ""))
