@@ -33,6 +33,8 @@ class Event(StrEnum):
     ACCOUNT_SIGNED_IN = "accounts:user:signed-in"
     ACCOUNT_SIGN_IN_FAILED = "accounts:user:sign-in-failed"
     ACCOUNT_PASSWORD_RESET = "accounts:user:password-reset"  # noqa: S105, the name of an event
+    ACCOUNT_LIFTED = "admin:user:lifted"
+    ACCOUNT_CHANGED = "admin:user:changed"
     MAIL_CLAIMED = "accounts:recipient:claimed"
     MESSAGE_READ = "pickup:recipient:read"
     MESSAGE_OPENED = "pickup:message:opened"

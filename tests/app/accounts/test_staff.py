@@ -3,9 +3,11 @@
 import pytest
 from allauth.mfa.models import Authenticator
 from cryptography.exceptions import InvalidTag
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from messages_app.models import AuditEvent
 from portal.accounts.flows.staff import create_administrator
 from portal.accounts.mfa_adapter import PortalMFAAdapter
 from portal.accounts.models import User
@@ -88,3 +90,69 @@ def test_what_was_sealed_is_nothing_under_another_key(settings):
 def test_passkeys_are_for_the_portals_host_whatever_the_host_header(settings):
     settings.PORTAL_HOST = "portal.home.example"
     assert PortalMFAAdapter().get_public_key_credential_rp_entity()["id"] == "portal.home.example"
+
+
+@pytest.fixture
+def admin_client(client, ines) -> Client:
+    client.force_login(ines[0])
+    return client
+
+
+def act(browser: Client, action: str, user: User):
+    return browser.post("/staff/accounts/user/", {"action": action, "_selected_action": [user.pk]}, follow=True)
+
+
+def test_staff_freeze_and_lift_an_account_and_the_log_says_so(admin_client):
+    rita = User.objects.create_user(RITA, PASSWORD)
+    act(admin_client, "freeze", rita)
+    rita.refresh_from_db()
+    assert rita.frozen_at is not None
+    response = act(admin_client, "lift", rita)
+    rita.refresh_from_db()
+    assert "1 account was changed" in response.content.decode()
+    assert rita.frozen_at is None
+    assert not rita.has_usable_password()
+    assert set(AuditEvent.objects.values_list("event", flat=True)) == {"accounts:user:frozen", "admin:user:lifted"}
+
+
+def test_factors_of_a_stranger_are_removed_with_the_freeze_alone(admin_client):
+    rita = User.objects.create_user(RITA, PASSWORD)
+    Authenticator.objects.create(user=rita, type=Authenticator.Type.WEBAUTHN, data={})
+    act(admin_client, "lift_without_factors", rita)
+    assert Authenticator.objects.filter(user=rita).exists()  # not frozen: nothing happens
+    act(admin_client, "freeze", rita)
+    act(admin_client, "lift_without_factors", rita)
+    assert not Authenticator.objects.filter(user=rita).exists()
+
+
+def test_closing_an_account_signs_it_out_and_is_recorded(admin_client):
+    rita = User.objects.create_user(RITA, PASSWORD)
+    browser = Client()
+    browser.force_login(rita)
+    browser.get(reverse("security"))
+    response = admin_client.post(f"/staff/accounts/user/{rita.pk}/change/", {"is_active": ""})
+    assert response.status_code == 302
+    assert browser.get(reverse("security")).status_code == 302
+    event = AuditEvent.objects.get(event="admin:user:changed")
+    assert event.details == {"user": rita.pk, "fields": ["is_active"]}
+
+
+@pytest.mark.parametrize("path", ["add/", "1/delete/", "1/password/"])
+def test_accounts_are_neither_made_nor_deleted_nor_given_passwords(admin_client, ines, path):
+    path = path.replace("1", str(ines[0].pk))
+    assert admin_client.get(f"/staff/accounts/user/{path}").status_code in {302, 403, 404}
+
+
+@pytest.mark.parametrize("path", ["account/emailaddress/", "mfa/authenticator/", "usersessions/usersession/"])
+def test_rows_of_sign_in_are_not_edited_by_hand(admin_client, path):
+    assert admin_client.get(f"/staff/{path}").status_code == 404
+
+
+def test_only_administrators_make_others_staff(client):
+    ada = User.objects.create_user("ada@home.example", PASSWORD, is_staff=True)
+    ada.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user"]))
+    Authenticator.objects.create(user=ada, type=Authenticator.Type.WEBAUTHN, data={})
+    client.force_login(ada)
+    client.post(f"/staff/accounts/user/{ada.pk}/change/", {"is_active": "on", "is_staff": "on", "is_superuser": "on"})
+    ada.refresh_from_db()
+    assert not ada.is_superuser
