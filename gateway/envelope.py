@@ -9,7 +9,7 @@ class Client:
 
     ip: str
     name: str  # as given to EHLO or HELO; "" before that
-    extended: bool = False  # EHLO rather than HELO
+    extended: bool = field(default=False, kw_only=True)  # EHLO rather than HELO
     tls_protocol: str = ""  # "TLSv1.3"; "" without TLS
     tls_cipher: str = ""
 

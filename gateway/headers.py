@@ -12,7 +12,6 @@ from ipaddress import IPv6Address, ip_address
 from gateway.envelope import Client
 
 MAX_HEADER = 256 * 1024  # bytes
-MAX_RECEIVED = 50  # then it goes in circles (RFC 5321 section 6.3)
 
 _DROPPED = re.compile(
     rb"^(?:bcc|resent-bcc|return-path)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE

@@ -354,4 +354,4 @@ class Session(asyncio.Protocol):
     def _describe_client(self) -> Client:
         server = self._server
         protocol, cipher = self._tls
-        return Client(self.ip, server.client_name, server.extended, protocol, cipher)
+        return Client(self.ip, server.client_name, protocol, cipher, extended=server.extended)

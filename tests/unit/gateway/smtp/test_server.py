@@ -1,5 +1,7 @@
 """Dialogues with the SMTP server, without a socket."""
 
+import itertools
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -251,7 +253,7 @@ def test_too_many_errors_close_the_session():
 
 
 def test_idling_for_ever_counts_as_errors():
-    dialogue = Dialogue(Options("gw", False, False, Limits(idle_commands=5, errors=2)))
+    dialogue = Dialogue(Options("gw", starttls=False, require_tls=False, limits=Limits(idle_commands=5, errors=2)))
     assert [line[:3] for line in dialogue.say(b"NOOP\r\n" * 20)] == ["250"] * 5 + ["450"] * 3 + ["421"]
 
 
@@ -354,7 +356,7 @@ def test_chunks_change_nothing(data, cuts, opening):
     whole, cut = Dialogue(SMALL), Dialogue(SMALL)
     whole.say(data)
     marks = sorted({0, len(data), *(mark for mark in cuts if mark < len(data))})
-    for start, end in zip(marks, marks[1:], strict=False):
+    for start, end in itertools.pairwise(marks):
         cut.say(data[start:end])
     assert cut.output == whole.output
     assert cut.messages == whole.messages
