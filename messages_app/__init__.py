@@ -1,0 +1,1 @@
+"""The store of messages and the pickup pages; imports neither the gateway nor notifications."""

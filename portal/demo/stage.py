@@ -59,7 +59,7 @@ class Stage:
     async def _open(self) -> None:
         directory = Path(self._places.data) / "hosts"
         await dns_server.serve(zone(), LOOPBACK, self._places.dns)
-        self._listeners = await open_all(plans(self._authority, self._places), directory, self.mail.put)
+        self._listeners = await open_all(plans(self._authority, self._places), directory, self.mail)
 
     def stop(self) -> None:
         """Close everything."""

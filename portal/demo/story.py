@@ -27,6 +27,7 @@ class Story:
         """Wait for Postern, then set the organisation up."""
         outcomes.wait_until("Postern is ready", everything_answers, START)
         self.staff = office.open_office(self.places)
+        outcomes.wait_until("intake knows Sam's server", lambda: submission.is_welcome(self.places), START)
         self.tell.say(f"Postern is ready: portal {self.places.portal}/, intake 127.0.0.1:{self.places.smtp}")
 
     def sam_writes(self) -> None:
