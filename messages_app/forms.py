@@ -1,5 +1,6 @@
 """Forms of the pickup pages."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -16,25 +17,16 @@ TEXT_LIMIT = 200_000
 FILES_LIMIT = 50
 
 
-def files_size_limit() -> int:
-    """Return how many bytes the files of one reply may have together.
-
-    Base64 (RFC 2045 section 6.8) writes 57 bytes as 78; text and headers are left a MiB.
-    """
-    room: int = settings.MESSAGE_SIZE_LIMIT - 1024 * 1024
-    return max(0, room * 57 // 78)
-
-
 def _files_help() -> str:
     return gettext("Up to %(count)d files, %(size)s together. Several can be chosen at once.") % {
         "count": FILES_LIMIT,
-        "size": filesizeformat(files_size_limit()),
+        "size": filesizeformat(settings.UPLOAD_LIMIT),
     }
 
 
 def _too_large() -> str:
     return gettext("These files are too large together: the limit is %(size)s.") % {
-        "size": filesizeformat(files_size_limit())
+        "size": filesizeformat(settings.UPLOAD_LIMIT)
     }
 
 
@@ -45,7 +37,7 @@ class FilesInput(forms.ClearableFileInput):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Return the context with the limit as data attributes."""
-        limits = {"data-limit": str(files_size_limit()), "data-too-large": _too_large()}
+        limits = {"data-limit": str(settings.UPLOAD_LIMIT), "data-too-large": _too_large()}
         return super().get_context(name, value, {**(attrs or {}), **limits})
 
     def value_from_datadict(self, _data: Any, files: Any, name: str) -> list[UploadedFile]:
@@ -60,13 +52,11 @@ class FilesField(forms.FileField):
     widget = FilesInput
 
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
-        """Return the files. Raises ValidationError over a limit."""
+        """Return the files. Raises ValidationError for too many; what is too large the upload handler left out."""
         one = super().clean
         files = [one(item, initial) for item in data or []]
         if len(files) > FILES_LIMIT:
             raise ValidationError(gettext("Choose at most %(count)d files.") % {"count": FILES_LIMIT})
-        if sum(file.size or 0 for file in files) > files_size_limit():
-            raise ValidationError(_too_large())
         return files
 
 
@@ -76,9 +66,21 @@ class ReplyForm(forms.Form):
     text = forms.CharField(
         label=_("Your reply"),
         max_length=TEXT_LIMIT,
-        widget=forms.Textarea(attrs={"rows": 12, "autocomplete": "off"}),
+        widget=forms.Textarea(attrs={"rows": 10, "autocomplete": "off"}),
         error_messages={"required": _("Write your reply.")},
     )
     files = FilesField(label=_("Files"), required=False, allow_empty_file=True, help_text=lazy(_files_help, str)())
     # Makes a form that comes twice one reply.
     once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+    def __init__(self, *args: Any, left_out: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._left_out = left_out
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse the reply where files were left out at upload: better once more than without them."""
+        if self._left_out:
+            self.add_error(
+                "files", gettext("%(names)s: %(why)s") % {"names": ", ".join(self._left_out), "why": _too_large()}
+            )
+        return super().clean()

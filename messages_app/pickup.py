@@ -15,16 +15,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from messages_app import audit, signals, store
+from messages_app import audit, sealed_headers, signals, store
 from messages_app.models import KeyWrap, Message, Part, Recipient
 from messages_app.rules.standing import Lock, Standing, standing
 from messages_app.rules.states import State
+from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import SealingError
 from messages_app.sealing.stream import OpeningReader
-
-Headers = dict[str, Any]
 
 
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
@@ -124,8 +123,7 @@ def _peek(message: Message, wraps: Iterable[KeyWrap]) -> Headers | None:
 
 
 def _headers(message: Message, key: ContentKey) -> Headers:
-    headers: Headers = json.loads(key.open_field("headers", bytes(message.sealed_headers or b"")))
-    return headers
+    return sealed_headers.unseal(key, message.sealed_headers)
 
 
 def sent_by(user: Any) -> QuerySet[Message]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -14,23 +14,29 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from messages_app import pickup
+from messages_app import pickup, replies
 from messages_app.models import Message, Part
 from messages_app.pickup import NotReadable, Opened, PartInfo
+from messages_app.render import text_of
+from messages_app.rules.frames import FrameSizes, frame_sizes
 from messages_app.rules.standing import Standing
 from messages_app.sealing.errors import SealingError
 from messages_app.views import body, inbox, words
 from messages_app.views.access import Find, Source, received, signed_in
 
-try:
-    from messages_app import replies
-except ImportError:
-    replies = None  # TEMP
-
 # How much else of a conversation a page shows: the newest.
 THREAD = 20
-# Bytes of HTML from which a frame is given more room; beyond it scrolls.
-_FRAME_SIZES = [(3_000, "s"), (15_000, "m"), (60_000, "l")]
+
+
+# In HTML that was sanitised only images have a source.
+_REMOTE_IMAGE = ' src="http'
+
+
+class Frame(NamedTuple):
+    """What the page says of the frame: its sizes, and whether images are kept out of it."""
+
+    sizes: FrameSizes
+    remote_images: bool
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "written_at": _written_at(opened),
         "part": part,
         "framed": framed,
-        "frame_size": _frame_size(part),
+        "frame": _frame(opened, part) if framed and part else None,
         "remote_images": request.GET.get("images") == "1",
         "other_view": both and ("html" if plain else "text"),
         "text": "" if framed or part is None else _text(source, opened, part),
@@ -115,9 +121,10 @@ def _text(source: Source, opened: Opened, part: PartInfo) -> SafeString:
     return mark_safe(body.build(source, opened, part).html)  # noqa: S308  # linkify escapes
 
 
-def _frame_size(part: PartInfo | None) -> str:
-    size = part.size if part else 0
-    return next((name for limit, name in _FRAME_SIZES if size < limit), "xl")
+def _frame(opened: Opened, part: PartInfo) -> Frame:
+    html = body.read_text(opened, part)
+    sizes = frame_sizes(text_of(html), images=len(opened.of_role(Part.Role.INLINE)))
+    return Frame(sizes, _REMOTE_IMAGE in html)
 
 
 def _written_at(opened: Opened) -> datetime:

@@ -10,16 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from messages_app import replies
 from messages_app.forms import ReplyForm
 from messages_app.pickup import NotReadable
 from messages_app.sealing.errors import SealingError
+from messages_app.uploads import refused
 from messages_app.views.access import Source, received, signed_in
 from messages_app.views.message import unopenable
-
-try:
-    from messages_app import replies
-except ImportError:
-    replies = None  # TEMP
 
 # A form that comes twice (a double click, a reload) is one reply.
 _ONCE_SECONDS = 24 * 60 * 60
@@ -37,8 +34,8 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
     except SealingError:
         return unopenable(request)
     people = replies.recipients_for(source.recipient, reply_all=reply_all)  # type: ignore[arg-type]
-    form = ReplyForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and people.all and form.is_valid():
+    form = _form(request)
+    if people.all and form.is_valid():
         return _submit(request, source, form, reply_all=reply_all)
     context = {
         "section": "inbox",
@@ -47,8 +44,15 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
         "people": people,
         "source": source,
         "reply_all": reply_all,
+        "files_again": form.is_bound and (request.FILES or refused(request)),
     }
     return render(request, "messages_app/reply.html", context)
+
+
+def _form(request: HttpRequest) -> ReplyForm:
+    if request.method != "POST":
+        return ReplyForm()
+    return ReplyForm(request.POST, request.FILES, left_out=refused(request))
 
 
 def _submit(request: HttpRequest, source: Source, form: ReplyForm, *, reply_all: bool) -> HttpResponse:
