@@ -56,7 +56,18 @@ class Wire:
             self.sock.settimeout(wait)
             self.sock.sendall(data)
         except OSError as error:
-            raise Lost(error) from error
+            raise Lost(self._last_word() or error) from error
+
+    def _last_word(self) -> ssl.SSLError | None:
+        """Return the alert that lies unread where sending failed: TLS 1.3 refuses a handshake that late (RFC 8446)."""
+        try:
+            self.sock.settimeout(0.1)
+            self.sock.recv(RECEIVE)
+        except ssl.SSLError as error:
+            return error
+        except OSError:
+            pass
+        return None
 
     def reply(self, wait: float) -> Reply:
         """Return one whole reply, at most 128 lines, all of one code. Raises Lost, Malformed."""

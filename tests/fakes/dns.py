@@ -78,20 +78,30 @@ class _Silent(DNSLogger):
         super().__init__(log="", prefix=False, logf=lambda _: None)
 
 
+def _servers(zone: Zone) -> tuple[DNSServer, DNSServer]:
+    """Return a UDP and a TCP server on one port; the port that UDP was given may be taken for TCP."""
+    for _ in range(20):
+        udp = DNSServer(zone, address="127.0.0.1", port=0, logger=_Silent())
+        port = udp.server.server_address[1]
+        try:
+            return udp, DNSServer(zone, address="127.0.0.1", port=port, tcp=True, logger=_Silent())
+        except OSError:
+            udp.server.server_close()
+    raise OSError("no port is free for both UDP and TCP")
+
+
 @contextmanager
 def dns_server(zone: Zone) -> Iterator[str]:
     """Serve `zone` on one free port of 127.0.0.1 and yield "127.0.0.1:port"."""
-    udp = DNSServer(zone, address="127.0.0.1", port=0, logger=_Silent())
-    port = udp.server.server_address[1]
-    tcp = DNSServer(zone, address="127.0.0.1", port=port, tcp=True, logger=_Silent())
-    threads = [threading.Thread(target=s.server.serve_forever, args=(0.02,), daemon=True) for s in (udp, tcp)]
+    servers = [made.server for made in _servers(zone)]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in servers]
     for thread in threads:
         thread.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{servers[0].server_address[1]}"
     finally:
-        for server in (udp, tcp):
-            server.server.shutdown()
-            server.server.server_close()
+        for server in servers:
+            server.shutdown()
+            server.server_close()
         for thread in threads:
             thread.join(5)

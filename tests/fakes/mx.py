@@ -190,7 +190,7 @@ def mx_host(
     """Serve one scripted host and yield it."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     listener = socket.create_server((ip, port), family=family)
-    listener.settimeout(0.2)
+    listener.settimeout(0.05)
     host = Host(script or Script(), context, listener.getsockname()[1])
     thread = threading.Thread(target=_accept, args=(host, listener), daemon=True)
     thread.start()
