@@ -26,10 +26,9 @@ test: $(DEV) ## every test; ends with what was left out, and how to install it
 lint: $(DEV) ## everything that is checked without running the product
 	@tools/lint $(BIN)
 
-fmt: $(DEV) ## put code and templates into form
+fmt: $(DEV) ## put code into form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
-	@$(BIN)/djlint --reformat --quiet templates
 
 lock: $(DEV) ## make both locks anew from pyproject.toml (hashes, no registry address)
 	@tools/lock $(BIN)
