@@ -5,6 +5,8 @@ Fixtures of the end-to-end tests are in tests/e2e/conftest.py.
 
 import os
 import shutil
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,12 @@ from tests.harness import components
 
 E2E = Path(__file__).parent / "e2e"
 PREFIX = "needs "
+
+
+def pytest_configure() -> None:
+    """End by SIGTERM as by Ctrl-C: every server that was started is stopped."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
