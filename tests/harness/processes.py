@@ -136,11 +136,16 @@ class Process:
         if self._child:
             self._child.wait(timeout=10)
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, and return at once."""
+        if self.running:
+            os.kill(self.pid, signal.SIGTERM)
+
     def stop(self, seconds: float = 10) -> None:
         """Ask the child to end, and kill it and what it left behind where it does not."""
         if not self.running:
             return
-        os.kill(self.pid, signal.SIGTERM)
+        self.ask_to_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(timeout=seconds)  # type: ignore[union-attr]
         self.kill()

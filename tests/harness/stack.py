@@ -87,11 +87,13 @@ class Stack:
         self.processes[name].kill()
 
     def stop(self) -> None:
-        """Stop everything, clock and intake first."""
+        """Stop everything, all at once."""
+        for process in self.processes.values():
+            process.ask_to_stop()
         if self._shell:
             self._shell.close()
-        for name in reversed(self.processes):
-            self.processes[name].stop()
+        for process in self.processes.values():
+            process.stop()
 
     def _ready(self, name: str) -> Any:
         process = self.processes[name]
