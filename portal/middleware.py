@@ -1,8 +1,11 @@
 """What every response and session of the portal obeys."""
 
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.core.internal.httpkit import get_client_ip
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
@@ -57,7 +60,7 @@ class SessionAgeMiddleware:
 
 
 class StaffSecondFactorMiddleware:
-    """Open the admin to staff with a second factor alone; for anyone else it does not exist."""
+    """Open the admin to staff with a second factor who proved it lately; for anyone else it does not exist."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -71,6 +74,8 @@ class StaffSecondFactorMiddleware:
         if request.user.is_authenticated and not _has_second_factor(request.user):
             messages.warning(request, _("Staff sign in with a second factor. Set one up to go on."))
             return redirect("mfa_index")
+        if request.user.is_authenticated and not _is_fresh(request):
+            return _ask_again(request)
         return self.get_response(request)
 
 
@@ -104,6 +109,17 @@ def _from_staff_network(request: HttpRequest) -> bool:
 
 def _is_outsider(user: User | AnonymousUser) -> bool:
     return user.is_authenticated and not user.is_staff
+
+
+def _is_fresh(request: HttpRequest) -> bool:
+    return time.time() - session_age.authenticated_at(request) < settings.ADMIN_FRESH_SECONDS
+
+
+def _ask_again(request: HttpRequest) -> HttpResponse:
+    """Ask for password or factor, then go on with what was asked for (a POST too)."""
+    ways = get_adapter().get_reauthentication_methods(request.user)
+    response: HttpResponse = suspend_request(request, ways[0]["url"])
+    return response
 
 
 def _has_second_factor(user: User | AnonymousUser) -> bool:

@@ -49,6 +49,8 @@ WEB_LISTEN = env.str("WEB_LISTEN", default=f"127.0.0.1:{_portal.port or 8000}")
 ADMIN_PATH = env.str("ADMIN_PATH", default="staff/")
 # From where the admin may be seen at all; empty: from anywhere.
 ADMIN_NETWORKS = networks("ADMIN_NETWORKS")
+# After this long the admin asks who is there once more.
+ADMIN_FRESH_SECONDS = seconds("ADMIN_FRESH_SECONDS", 60 * 60)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
 # --- Stores.
@@ -58,7 +60,7 @@ REDIS_URL = env.str("REDIS_URL", default="")
 _SQLITE = {
     "timeout": 20,
     "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
 }
 if EMBEDDED:
     _database["OPTIONS"] = dict(_SQLITE)
@@ -270,7 +272,22 @@ ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_MAX_EMAIL_ADDRESSES = 1
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_FORMS = {"reset_password": "portal.accounts.forms.PortalResetForm"}
+ACCOUNT_FORMS = {
+    "login": "portal.accounts.sign_in_forms.PortalLoginForm",
+    "reset_password": "portal.accounts.sign_in_forms.PortalResetForm",
+    "reset_password_from_key": "portal.accounts.sign_in_forms.PortalNewPasswordForm",
+    "change_password": "portal.accounts.sign_in_forms.PortalChangePasswordForm",
+    "reauthenticate": "portal.accounts.sign_in_forms.PortalReauthenticateForm",
+    "confirm_password_reset_code": "portal.accounts.sign_in_forms.PortalResetCodeForm",
+    "confirm_email_verification_code": "portal.accounts.sign_in_forms.PortalVerificationCodeForm",
+}
+MFA_FORMS = {
+    "authenticate": "portal.accounts.sign_in_forms.PortalFactorForm",
+    "reauthenticate": "portal.accounts.sign_in_forms.PortalReauthenticateByFactorForm",
+    "activate_totp": "portal.accounts.sign_in_forms.PortalActivateTOTPForm",
+    "add_webauthn": "portal.accounts.sign_in_forms.PortalAddWebAuthnForm",
+    "edit_webauthn": "portal.accounts.sign_in_forms.PortalEditWebAuthnForm",
+}
 # Count/time/per: per address or link ("key") and per client ("ip"). Whoever is locked out waits 10 minutes at most.
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
@@ -303,7 +320,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost"
     _broker = DATA_DIR / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_broker / "queue"),

@@ -11,8 +11,7 @@ from django.utils.translation import get_language
 from messages_app import audit
 from portal.accounts import links, mailing
 from portal.accounts.client import client_of
-from portal.accounts.codes import new_reference
-from portal.accounts.forms import RESET_REFERENCE
+from portal.accounts.codes import RESET_REFERENCE, new_reference
 from portal.accounts.models import User
 from portal.accounts.notices import tell_changed
 

@@ -8,6 +8,8 @@ from django.utils.crypto import salted_hmac
 # Without vowels no code is a word; without look-alikes none is misread (RFC 8628 section 6.1).
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 CODE_LENGTH = 6
+# Where a session keeps the reference of a running reset.
+RESET_REFERENCE = "reset_reference"
 
 
 def new_code() -> str:

@@ -2,24 +2,12 @@
 
 from typing import Any
 
-from allauth.account.forms import ResetPasswordForm
 from django import forms
 from django.contrib.auth import password_validation
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from portal.accounts.codes import new_reference
 from portal.accounts.models import User
-
-RESET_REFERENCE = "reset_reference"
-
-
-class ClosedSignupForm(forms.Form):
-    """allauth's sign-up form, which is never shown: accounts begin with an invitation."""
-
-    def signup(self, _request: HttpRequest, _user: User) -> None:
-        """Do nothing: allauth asks for this method at start."""
 
 
 class AddressForm(forms.Form):
@@ -75,13 +63,3 @@ class NewPasswordForm(forms.Form):
         password: str = self.cleaned_data["password"]
         password_validation.validate_password(password, self._user)
         return password
-
-
-class PortalResetForm(ResetPasswordForm):
-    """allauth's "forgotten password", with a reference that page and mail both show."""
-
-    def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """Begin the reset. The reference is made for an unknown address too: the answer must not differ."""
-        request.session[RESET_REFERENCE] = new_reference()
-        email: str = super().save(request, **kwargs)
-        return email

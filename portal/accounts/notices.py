@@ -4,6 +4,7 @@ from datetime import datetime
 
 from messages_app.models import Recipient
 from notifications.models import Notice
+from notifications.nudges import nudge_on_commit
 from portal.accounts.client import Client
 from portal.accounts.links import not_me_link
 from portal.accounts.models import User
@@ -55,3 +56,4 @@ def _write(  # noqa: PLR0917, one private writer for two callers
             "not_me_url": not_me_link(user, teller),
         },
     )
+    nudge_on_commit()

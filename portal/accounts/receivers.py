@@ -16,6 +16,7 @@ from portal.accounts.client import client_of
 from portal.accounts.flows import known_browser, reset, session_age
 from portal.accounts.flows.claim import claim_for_account
 from portal.accounts.models import User
+from portal.accounts.notices import tell_changed
 
 
 @receiver(signals.held)
@@ -26,11 +27,13 @@ def bind_to_account(recipient: Recipient, **_kwargs: Any) -> None:
 
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: User, response: HttpResponse, **_kwargs: Any) -> None:
-    """Start the session's clock, note who came from where, and get to know the browser."""
+    """Start the session's clock, note who came from where, and tell the owner of a new browser."""
     now = timezone.now()
     session_age.begin(request)
     audit.record(audit.Event.ACCOUNT_SIGNED_IN, actor=f"user:{user.pk}", ip=client_of(request).ip)
     reset.unlock_by_browser(request, user, now)
+    if user.known_browsers.exists() and not known_browser.is_known(request, user, now):
+        tell_changed(user, "signed_in", client_of(request), now)
     known_browser.remember(request, response, user, now)
 
 

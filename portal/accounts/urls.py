@@ -1,6 +1,7 @@
 """The account pages: first contact, "this wasn't me", sessions, and allauth's own under /account/."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from portal.accounts.views import first_contact, sessions
 from portal.accounts.views import not_me as alarm
@@ -13,5 +14,7 @@ urlpatterns = [
     path("account/frozen/", sessions.frozen, name="account_frozen"),
     path("account/security/", sessions.security, name="security"),
     path("account/stay/", sessions.stay, name="account_stay"),
+    # An address is proved at first contact and never changed: allauth's page for that is not shown.
+    path("account/email/", RedirectView.as_view(pattern_name="security")),
     path("account/", include("allauth.urls")),
 ]

@@ -2,6 +2,7 @@
 
 import time
 
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
@@ -34,6 +35,12 @@ def advance(request: HttpRequest) -> Ended | None:
     elif activity_is_due(int(time.time()), request.session[ACTIVE]):
         touch(request)
     return ended
+
+
+def authenticated_at(request: HttpRequest) -> int:
+    """Return when (Unix seconds) whoever is signed in last proved who they are."""
+    records = get_authentication_records(request, request.user)
+    return max([int(request.session.get(STARTED, 0)), *(int(record["at"]) for record in records)])
 
 
 def _why_over(request: HttpRequest) -> Ended | None:

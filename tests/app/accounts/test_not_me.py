@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import Login
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -126,3 +128,12 @@ def test_after_staff_lift_it_only_a_new_password_opens_it(rita):
     rita.refresh_from_db()
     assert rita.frozen_at is None
     assert not rita.check_password(PASSWORD)
+
+
+def test_no_other_way_to_sign_in_passes_a_freeze(rf, rita):
+    Client().post(link(RITA))
+    rita.refresh_from_db()
+    request = rf.post("/")
+    request.session = Client().session
+    response = perform_login(request, Login(user=rita))  # where every way, passkeys too, ends
+    assert response["Location"] == reverse("account_frozen")

@@ -32,7 +32,7 @@ def reset(browser: Client, mailed, password: str = NEW, address: str = RITA):
     """Play "forgotten password" in `browser`."""
     browser.post(reverse("account_reset_password"), {"email": address})
     browser.post(reverse("account_confirm_password_reset_code"), {"code": mailed.code})
-    return browser.post(reverse("account_complete_password_reset"), {"password1": password, "password2": password})
+    return browser.post(reverse("account_complete_password_reset"), {"password1": password})
 
 
 def sign_in(browser: Client, password: str = NEW):
@@ -169,7 +169,7 @@ def test_three_wrong_codes_end_a_reset(rita, mailed):
     for _ in range(3):
         browser.post(url, {"code": "XXXXXX"})
     browser.post(url, {"code": mailed.code})
-    response = browser.post(reverse("account_complete_password_reset"), {"password1": NEW, "password2": NEW})
+    response = browser.post(reverse("account_complete_password_reset"), {"password1": NEW})
     assert response.status_code == 302
     rita.refresh_from_db()
     assert rita.check_password(PASSWORD)

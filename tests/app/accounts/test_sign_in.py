@@ -99,8 +99,8 @@ def test_a_changed_password_is_told_and_ends_other_sessions(client, rita):
     sign_in(client)
     sign_in(other)
     new = "seven loud geese march"
-    client.post(reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": new, "password2": new})
-    assert Notice.objects.get().parameters["event"] == "password_changed"
+    client.post(reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": new})
+    assert [n.parameters["event"] for n in Notice.objects.all()] == ["password_changed", "signed_in"]
     assert other.get(reverse("security")).status_code == 302
 
 
@@ -142,3 +142,12 @@ def test_a_factor_is_added_after_the_password_was_asked_again(client, rita, name
     page = client.get(reverse(name))
     assert page.status_code == 200
     assert 'id="main"' in page.content.decode()
+
+
+def test_the_owner_is_told_of_a_second_browser_and_not_of_the_first(rita):
+    first, second = Client(), Client(HTTP_USER_AGENT="Lynx")
+    for browser in (first, second, second, first):
+        sign_in(browser)
+        browser.post(reverse("account_logout"))
+    told = [notice.parameters for notice in Notice.objects.all()]
+    assert [(said["event"], said["browser"]) for said in told] == [("signed_in", "Lynx")]

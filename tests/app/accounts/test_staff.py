@@ -1,11 +1,16 @@
 """The admin opens to staff with a second factor; for everybody else it is not there."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from cryptography.exceptions import InvalidTag
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from messages_app.models import AuditEvent
 from portal.accounts.flows.staff import create_administrator
@@ -156,3 +161,25 @@ def test_only_administrators_make_others_staff(client):
     client.post(f"/staff/accounts/user/{ada.pk}/change/", {"is_active": "on", "is_staff": "on", "is_superuser": "on"})
     ada.refresh_from_db()
     assert not ada.is_superuser
+
+
+def test_after_an_hour_the_admin_asks_who_is_there(client, ines):
+    _user, secret = ines
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        client.post(reverse("account_login"), {"login": INES, "password": PASSWORD})
+        client.post(reverse("mfa_authenticate"), {"code": totp_code(secret)})
+        clock.shift(timedelta(minutes=29))
+        assert client.get(STAFF).status_code == 200
+        clock.shift(timedelta(minutes=29))
+        assert client.get(STAFF).status_code == 200
+        clock.shift(timedelta(minutes=2))
+        asked = client.get(STAFF)["Location"]
+        assert asked.startswith(reverse("account_reauthenticate"))
+        assert client.post(asked, {"password": PASSWORD, "next": STAFF})["Location"] == STAFF
+        assert client.get(STAFF).status_code == 200
+
+
+def test_the_page_for_changing_addresses_is_not_there(admin_client):
+    response = admin_client.post(reverse("account_email"), {"action_add": "", "email": "mallory@evil.example"})
+    assert response["Location"] == reverse("security")
+    assert EmailAddress.objects.count() == 1
