@@ -7,6 +7,8 @@ or a credential: a slip in one call must not put a message into the log.
 
 import logging
 import logging.config
+import re
+import sys
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -17,6 +19,17 @@ from django.conf import settings
 WITHHELD = frozenset(
     {"body", "code", "content", "cookie", "headers", "key", "password", "raw", "secret", "subject", "text", "token"}
 )
+
+
+# Pointers and signed links open nothing alone, yet whoever reads logs has no use for them.
+POINTERS = re.compile(r"(/(?:open|not-me|images)/)[\w:=.-]+")
+
+
+def shorten_links(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Return `event` without the tokens of links: Django logs the path of what it did not find."""
+    if isinstance(event.get("event"), str):
+        event["event"] = POINTERS.sub(r"\1...", event["event"])
+    return event
 
 
 def withhold(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -34,6 +47,7 @@ SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     withhold,
+    shorten_links,
 ]
 
 
@@ -41,7 +55,7 @@ def _renderer(form: str) -> Any:
     if form == "json":
         return structlog.processors.JSONRenderer()
     # Plain tracebacks: the pretty ones print local variables, and those hold content.
-    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
 
 
 def configuration(form: str, level: str) -> dict[str, Any]:
@@ -82,6 +96,6 @@ def configure(options: dict[str, str]) -> None:
 def configure_celery(**_options: Any) -> None:
     """Give Celery's processes the same logs; a receiver here keeps Celery from its own set-up."""
     configure(settings.LOGGING)
-    # It announces every task twice; the audit log says what happened.
-    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
-    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+    # They announce every nudge three times; the audit log says what happened.
+    for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -31,9 +31,9 @@ class Arrival:
         return message_from_bytes(self.content, policy=default)
 
     def text(self) -> str:
-        """Return its plain text, "" where it has none."""
+        """Return its plain text, lines ended by LF; "" where it has none."""
         body = self.parsed().get_body(("plain",))
-        return str(body.get_content()) if body else ""
+        return str(body.get_content()).replace("\r\n", "\n") if body else ""
 
 
 class Mailbag:

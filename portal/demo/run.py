@@ -1,5 +1,6 @@
 """Run the demo: the surroundings in a thread, `manage.py up` as a child, the story in front. Returns the exit code."""
 
+import logging
 import signal
 import subprocess
 import sys
@@ -68,6 +69,8 @@ def play(places: Places, narrator: Narrator, authority: Authority, *, once: bool
 def run(*, once: bool) -> int:
     """Run the demo and return 0 where everything was as it must be."""
     places, narrator = from_environment(), Narrator()
+    # The story tells what the mail hosts here see; Postern's own log is a file.
+    logging.getLogger().setLevel(logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     authority = make_certificates(places)

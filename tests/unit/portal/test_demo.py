@@ -102,7 +102,7 @@ def test_a_mailbag_gives_the_newest_that_is_wanted():
     threading.Timer(0.05, bag.put, [arrival("two")]).start()
     assert bag.wait_for(lambda mail: mail.host == "two", 5).host == "two"
     assert bag.wait_for(lambda _mail: True, 5).host == "two"
-    assert bag.all()[0].text().strip() == "Hello"
+    assert bag.all()[0].text() == "Hello\n"
 
 
 def test_waiting_for_mail_ends():

@@ -56,6 +56,11 @@ def test_an_exception_is_logged_without_local_variables(lines):
     assert "the eagle" not in json.dumps(lines())
 
 
+def test_the_token_of_a_link_is_not_logged(lines):
+    logging.getLogger("django.request").warning("%s: %s", "Gone", "/open/kKFj89wj-SxN/code/")
+    assert lines()[0]["event"] == "Gone: /open/.../code/"
+
+
 @pytest.mark.parametrize("name", ["subject", "body", "password", "code", "token"])
 def test_a_field_that_names_content_is_withheld(name):
     assert withhold(None, "info", {name: "Hello"}) == {name: "<5 withheld>"}
