@@ -80,11 +80,12 @@ def recover_lost(now: datetime) -> int:
     (decision table, row 21; RFC 1047). Never divert to the portal on this alone.
     """
     lost = Recipient.objects.filter(state=State.SENDING, lease_until__lte=now)
-    return sum(_requeue(pk, token, now) for pk, token in lost.values_list("pk", "lease_token"))
+    requeued = [_requeue(pk, token, now) for pk, token in lost.values_list("pk", "lease_token")]
+    return sum(requeued)
 
 
 @transaction.atomic
-def _requeue(pk: UUID, token: UUID, now: datetime) -> int:
+def _requeue(pk: UUID, token: UUID | None, now: datetime) -> int:
     rows = Recipient.objects.filter(pk=pk, lease_token=token, state=State.SENDING)
     changed = rows.update(
         state=State.DEFERRED,

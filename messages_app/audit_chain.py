@@ -102,7 +102,7 @@ def _links(last: AuditLink | None, events: list[AuditEvent]) -> Iterator[AuditLi
 
 def _sign(link: AuditLink) -> None:
     now = timezone.now()
-    signature = keyring.sign(head_bytes(link.sequence, link.hash, now))
+    signature = keyring.sign(head_bytes(link.sequence, bytes(link.hash), now))
     AuditHead.objects.create(sequence=link.sequence, hash=link.hash, signed_at=now, signature=signature)
 
 

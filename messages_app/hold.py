@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from messages_app import audit, conversations, parsing, sealed_headers, signals, store
+from messages_app import audit, conversations, parsing, sealed_headers, signals
 from messages_app.models import KeyWrap, Message, Part, Recipient
 from messages_app.part_sealer import PartSealer
+from messages_app.raw import open_raw
 from messages_app.rules.states import State
 from messages_app.sealing import seal, unseal
 from messages_app.sealing.buckets import expiry_bucket
@@ -52,7 +53,7 @@ def parse_and_seal(message: Message, key: ContentKey) -> None:
     """Seal the headers and parts of `message`, and find the conversation that it belongs to."""
     sealer = PartSealer(key, message)
     try:
-        with key.reader(store.open_sealed(message.sealed_raw, message.pk, "raw"), "raw") as raw:
+        with open_raw(message, key) as raw:
             parsed = parsing.parse_in_child(raw, sealer.open_part)
         rows = sealer.rows(parsed)
     except BaseException:

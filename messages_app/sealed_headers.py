@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from cryptography.utils import Buffer
+
 from messages_app.bodies import ParsedMessage
 from messages_app.rules.addresses import Mailbox
 from messages_app.sealing.content import ContentKey
@@ -37,7 +39,7 @@ def seal(key: ContentKey, headers: Headers) -> bytes:
     return key.seal_field(FIELD, json.dumps(headers).encode())
 
 
-def unseal(key: ContentKey, sealed: bytes | None) -> Headers:
+def unseal(key: ContentKey, sealed: Buffer | None) -> Headers:
     """Return the headers in `sealed`. Raises sealing.errors.Broken."""
     headers: Headers = json.loads(key.open_field(FIELD, bytes(sealed or b"")))
     return headers

@@ -107,7 +107,7 @@ class SealedSpool:
             self._temporary.unlink(missing_ok=True)
 
 
-def open_sealed(inline: bytes | None, message_id: UUID, name: str) -> BinaryIO:
+def open_sealed(inline: Buffer | None, message_id: UUID, name: str) -> BinaryIO:
     """Return the sealed bytes as a seekable file: from the row where it has them, else from the store.
 
     Raises `Broken` where neither has them.

@@ -33,7 +33,7 @@ class NotSent(Exception):  # noqa: N818, reads as what happened
 def send(mail: NoticeMail, language: str = "en") -> None:
     """Hand `mail` over, or raise NotSent."""
     try:
-        content = compose(mail, language).message().as_bytes(linesep="\r\n")
+        content = compose(mail, language).message().as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     except BadHeaderError as error:
         raise NotSent("an address smuggles a line break", permanent=True) from error
     _, address = parseaddr(mail.to_address)
@@ -86,7 +86,7 @@ def _to_mx(return_path: str, address: str, content: bytes) -> None:
     """Send to the first MX of the address that answers, with TLS where it is offered."""
     hosts: Callable[[str], list[tuple[str, str, int]]] = import_string(settings.NOTICE_MX_HOSTS)
     problem: Exception = OSError("no mail host was found")
-    for name, ip, port in hosts(address.rpartition("@")[2]):
+    for name, ip, port in hosts(address):
         try:
             with smtplib.SMTP(timeout=TIMEOUT_SECONDS, local_hostname=settings.HELO_NAME) as client:
                 client.connect(ip, port)

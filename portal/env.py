@@ -42,7 +42,7 @@ def path(name: str, default: Path | None) -> Path | None:
 
 def seconds(name: str, default: int) -> int:
     """Return the positive whole number of seconds called `name`."""
-    value = env.int(name, default=default)
+    value = int(env.int(name, default=default))
     if value <= 0:
         message = f"{name} must be a positive number of seconds, not {value}"
         raise ImproperlyConfigured(message)

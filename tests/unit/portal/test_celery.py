@@ -18,7 +18,7 @@ def test_every_scheduled_task_goes_to_a_queue_that_a_worker_reads():
 
 @pytest.mark.parametrize(("sweep", "expiry"), [(1, 1), (20, 20), (30, HOUR), (300, HOUR)])
 def test_expiry_is_looked_for_hourly_or_as_often_as_a_short_sweep(sweep, expiry):
-    assert entry(sweep, "messages_app.tasks.expire")["schedule"] == expiry
+    assert entry(sweep, "gateway.tasks.expire")["schedule"] == expiry
 
 
 def test_a_nudge_that_waited_too_long_is_dropped():

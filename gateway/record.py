@@ -1,0 +1,217 @@
+"""Record what became of each recipient: evidence, state, report and audit event, together.
+
+What takes time (parsing and sealing for a hold, composing a report) is done
+before the transaction. A row changes only while its lease is still ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from gateway import reports
+from gateway.delivery import Report
+from gateway.models import DomainHistory
+from gateway.rules import retry
+from gateway.rules.outcome import Action, History, Verdict
+from gateway.rules.routing import Route
+from messages_app import audit, hold, signals
+from messages_app.models import Attempt, Message, Recipient
+from messages_app.rules.states import State
+from messages_app.sealing import shred
+from messages_app.where import where
+
+log = structlog.get_logger()
+
+STICKY_FOR = timedelta(days=90)
+_OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
+OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One recipient and what becomes of its copy."""
+
+    recipient: Recipient
+    verdict: Verdict
+
+
+def attempted(
+    recipients: Sequence[Recipient], report: Report, route: Route, started_at: datetime, now: datetime
+) -> None:
+    """Judge an attempt for each of `recipients` and record it."""
+    sticky = _is_sticky(route.domain, now)
+    judged = [Judged(r, report.verdict(r.address, _history(r, route, sticky=sticky), now)) for r in recipients]
+    attempts = [_attempt(j, report, route, started_at, now) for j in judged]
+    with transaction.atomic():
+        Attempt.objects.bulk_create(attempts)
+        _remember(route, report, judged, now)
+        for j in judged:
+            _APPLY.get(j.verdict.action, _leave)(j, now)
+    _finish(judged, now)
+
+
+def held_by_policy(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
+    """Hold copies that are never tried over SMTP."""
+    verdict = Verdict(action=Action.HOLD, reason=route.reason, sentence=route.sentence)
+    _finish([Judged(recipient, verdict) for recipient in recipients], now)
+
+
+def refused(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
+    """Bounce copies that have nowhere to go."""
+    verdict = Verdict(action=Action.BOUNCE, reason=route.reason, sentence=route.sentence, enhanced=route.enhanced)
+    _finish([Judged(recipient, verdict) for recipient in recipients], now)
+
+
+def put_off(recipients: Sequence[Recipient], now: datetime) -> None:
+    """Defer rows that failed by a fault of our own: never judged, never diverted (row 24)."""
+    for recipient in recipients:
+        wait = retry.TEMPORARY_WAITS[0]
+        _update(recipient, state=State.DEFERRED, reason="internal", reason_text=OWN_FAULT, next_attempt_at=now + wait)
+
+
+def _history(recipient: Recipient, route: Route, *, sticky: bool) -> History:
+    return History(
+        queued_at=recipient.queued_at,
+        failures=recipient.failures,
+        first_tls_failure_at=recipient.first_tls_failure_at,
+        sticky=sticky,
+        null_sender=not recipient.message.reverse_path,
+        delay_warned=recipient.delayed_notified_at is not None,
+        home=route.home,
+        ambiguous_wait=timedelta(seconds=settings.AMBIGUOUS_RETRY_SECONDS),
+    )
+
+
+def _is_sticky(domain: str, now: datetime) -> bool:
+    return DomainHistory.objects.filter(domain=domain, last_tls_success_at__gte=now - STICKY_FOR).exists()
+
+
+def _attempt(judged: Judged, report: Report, route: Route, started_at: datetime, now: datetime) -> Attempt:
+    verdict = judged.verdict
+    return Attempt(
+        recipient=judged.recipient,
+        started_at=started_at,
+        ended_at=now,
+        level=route.policy.level,
+        outcome=verdict.action,
+        result_type=verdict.result_type,
+        smtp_code=verdict.decisive.smtp_code if verdict.decisive else None,
+        sentence=verdict.sentence,
+        evidence=report.evidence(judged.recipient.address),
+    )
+
+
+def _remember(route: Route, report: Report, judged: Sequence[Judged], now: datetime) -> None:
+    """Note what the domain has shown: a success makes it sticky."""
+    seen: dict[str, Any] = {"last_sentence": judged[0].verdict.sentence}
+    if report.tls_verified:
+        seen["last_tls_success_at"] = now
+    if any(j.verdict.tls_failed for j in judged):
+        seen["last_tls_failure_at"] = now
+    DomainHistory.objects.update_or_create(domain=route.domain, defaults=seen)
+
+
+def _delivered(judged: Judged, now: datetime) -> None:
+    if _settle(judged, State.DELIVERED, delivered_at=now, ended_at=now):
+        _audit(audit.Event.RECIPIENT_DELIVERED, judged)
+
+
+def _deferred(judged: Judged, _now: datetime) -> None:
+    fields: dict[str, Any] = {"next_attempt_at": judged.verdict.at, "failures": F("failures") + 1}
+    if judged.verdict.tls_failed and judged.recipient.first_tls_failure_at is None:
+        fields["first_tls_failure_at"] = _now
+    if _settle(judged, State.DEFERRED, **fields):
+        ambiguous = judged.verdict.action is Action.AMBIGUOUS
+        _audit(audit.Event.RECIPIENT_AMBIGUOUS if ambiguous else audit.Event.RECIPIENT_DEFERRED, judged)
+
+
+def _leave(_judged: Judged, _now: datetime) -> None:
+    """Do nothing yet: holds and bounces need work outside the transaction first (`_finish`)."""
+
+
+_APPLY = {Action.DELIVERED: _delivered, Action.RETRY: _deferred, Action.AMBIGUOUS: _deferred}
+
+
+def _finish(judged: Sequence[Judged], now: datetime) -> None:
+    """Do what is left of a round: hold, bounce, warn; then let the spool go if nobody is queued."""
+    message = judged[0].recipient.message
+    for work, actions in ((_hold, {Action.HOLD}), (_bounce, {Action.BOUNCE, Action.DROP})):
+        mine = [j for j in judged if j.verdict.action in actions]
+        try:
+            if mine:
+                work(message, mine, now)
+        except Exception as error:  # nothing was sent: try again later rather than call it ambiguous
+            log.error("record.broken", message=str(message.pk), error=where(error))
+            put_off([j.recipient for j in mine], now)
+    _warn(message, [j for j in judged if j.verdict.warn_sender], now)
+    _alert([j for j in judged if j.verdict.alert_staff])
+    shred.shred_spool(message)
+
+
+def _hold(message: Message, judged: Sequence[Judged], now: datetime) -> None:
+    prepared = hold.prepare(message)
+    with transaction.atomic():
+        for (reason, sentence), recipients in _by_reason(judged).items():
+            hold.hold(prepared, recipients, reason=reason, sentence=sentence, now=now)
+
+
+def _by_reason(judged: Sequence[Judged]) -> dict[tuple[str, str], list[Recipient]]:
+    groups: dict[tuple[str, str], list[Recipient]] = {}
+    for j in judged:
+        groups.setdefault((j.verdict.reason, j.verdict.sentence), []).append(j.recipient)
+    return groups
+
+
+def _bounce(message: Message, judged: Sequence[Judged], now: datetime) -> None:
+    """Bounce `judged` and tell the sender in one report (RFC 3464); DROP has nobody to tell (row 27)."""
+    told = [j for j in judged if j.verdict.action is Action.BOUNCE]
+    report = reports.failed(message, [(j.recipient, j.verdict) for j in told], now) if told else None
+    with transaction.atomic():
+        bounced = [j.recipient for j in judged if _settle(j, State.BOUNCED, ended_at=now)]
+        for j in judged:
+            _audit(audit.Event.RECIPIENT_BOUNCED, j)
+        if report and bounced:
+            reports.commit(report)
+        if bounced:
+            signals.bounced.send(_bounce, message=message, recipients=bounced)
+
+
+def _warn(message: Message, judged: Sequence[Judged], now: datetime) -> None:
+    """Tell the sender once that the message is late."""
+    if not judged:
+        return
+    report = reports.delayed(message, [(j.recipient, j.verdict) for j in judged], now)
+    rows = Recipient.objects.filter(pk__in=[j.recipient.pk for j in judged], delayed_notified_at=None)
+    with transaction.atomic():
+        if rows.update(delayed_notified_at=now) and report:
+            reports.commit(report)
+
+
+def _alert(judged: Sequence[Judged]) -> None:
+    for j in judged:
+        log.warning("delivery.alert", recipient=str(j.recipient.pk), reason=j.verdict.reason)
+        _audit(audit.Event.STAFF_ALERTED, j)
+
+
+def _settle(judged: Judged, state: State, **fields: Any) -> bool:
+    verdict = judged.verdict
+    cleared = {"next_attempt_at": None, "reason": verdict.reason, "reason_text": verdict.sentence}
+    return _update(judged.recipient, state=state, **{**cleared, **fields})
+
+
+def _update(recipient: Recipient, **fields: Any) -> bool:
+    """Change a row and end its lease, if the lease is still ours; return whether that was so."""
+    rows = Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=_OURS)
+    return bool(rows.update(lease_token=None, lease_until=None, **fields))
+
+
+def _audit(event: audit.Event, judged: Judged) -> None:
+    recipient, verdict = judged.recipient, judged.verdict
+    host = verdict.decisive.mx_host if verdict.decisive else ""
+    audit.record(event, message=recipient.message_id, recipient=recipient.pk, reason=verdict.reason, mx_host=host)

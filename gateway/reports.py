@@ -1,0 +1,102 @@
+"""Reports to the sender: composed and sealed before the transaction that queues them.
+
+A report is a message like any other: null reverse-path, delivered over enforced
+TLS by the home route. `None` means that there is nobody to tell.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from django.conf import settings
+
+from gateway import dsn
+from gateway.rules.outcome import Verdict
+from gateway.rules.routing import domain_of
+from messages_app import audit, outgoing
+from messages_app.models import Message, Recipient
+from messages_app.outgoing import Outgoing
+from messages_app.raw import open_raw
+from messages_app.sealing import unseal
+from messages_app.sealing.content import ContentKey
+
+EXPIRED_STATUS = "5.4.7"  # RFC 3463: delivery time expired
+NEVER_READ = "The message waited in the portal until its time was over, and nobody opened it."
+
+
+def failed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
+    """Return one report of all recipients that failed for good (RFC 3464)."""
+    entries = [_undelivered(recipient, verdict, dsn.Kind.FAILED) for recipient, verdict in judged]
+    return _compose(message, unseal.spool_key, entries, now)
+
+
+def delayed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
+    """Return one warning for all recipients that are late."""
+    entries = [_undelivered(recipient, verdict, dsn.Kind.DELAYED) for recipient, verdict in judged]
+    return _compose(message, unseal.spool_key, entries, now)
+
+
+def expired(message: Message, recipients: Sequence[Recipient], now: datetime) -> Outgoing | None:
+    """Return one report of all copies that nobody picked up; call it while one of them still opens."""
+    entries = [
+        dsn.Undelivered(address=r.address, kind=dsn.Kind.EXPIRED, status=EXPIRED_STATUS, sentence=NEVER_READ)
+        for r in recipients
+    ]
+    return _compose(message, lambda _message: unseal.recipient_key(recipients[0]), entries, now)
+
+
+def commit(report: Outgoing) -> None:
+    """Queue `report` in the running transaction."""
+    outgoing.commit(report)
+    audit.record(audit.Event.DSN_CREATED, message=report.message.pk)
+
+
+def _undelivered(recipient: Recipient, verdict: Verdict, kind: dsn.Kind) -> dsn.Undelivered:
+    host = verdict.decisive
+    said = f"{host.smtp_code} {host.smtp_text}" if host and host.smtp_code else ""
+    fallback = "4.0.0" if kind is dsn.Kind.DELAYED else "5.0.0"
+    return dsn.Undelivered(
+        address=recipient.address,
+        kind=kind,
+        status=verdict.enhanced or fallback,
+        sentence=verdict.sentence,
+        remote_mta=host.mx_host if host else "",
+        diagnostic=said,
+    )
+
+
+def _compose(
+    message: Message, open_key: Callable[[Message], ContentKey], entries: Sequence[dsn.Undelivered], now: datetime
+) -> Outgoing | None:
+    """Return the sealed report, or None for mail that has no sender here to tell.
+
+    A reply's author sees in the portal what became of it.
+    """
+    if not message.reverse_path or domain_of(message.reverse_path) == settings.PORTAL_HOST:
+        return None
+    subject = dsn.Subject(accepted_at=message.accepted_at, headers=_headers(message, open_key(message)))
+    content = dsn.compose(entries, subject, _sending(message.reverse_path, now))
+    report = Message(
+        origin=Message.Origin.DSN,
+        accepted_at=now,
+        body_8bit=not content.isascii(),
+        smtputf8=not message.reverse_path.isascii(),
+    )
+    return outgoing.seal_new(report, [content], [message.reverse_path])
+
+
+def _headers(message: Message, key: ContentKey) -> bytes:
+    with open_raw(message, key) as raw:
+        return raw.read(dsn.MOST_HEADER_BYTES)
+
+
+def _sending(to_address: str, now: datetime) -> dsn.Sending:
+    return dsn.Sending(
+        reporting_mta=settings.SMTPD_HOSTNAME,
+        from_address=f"mailer-daemon@{settings.PORTAL_HOST}",
+        to_address=to_address,
+        message_id=f"{secrets.token_hex(16)}@{settings.PORTAL_HOST}",
+        boundary=secrets.token_hex(16),
+        now=now,
+        portal_name=settings.PORTAL_NAME,
+    )

@@ -1,0 +1,226 @@
+"""A drain: claimed, routed, tried over the wire, judged and recorded; held where TLS can't be had."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+import trustme
+from django.utils import timezone
+
+from gateway import drain, expiry
+from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
+from messages_app import hold
+from messages_app.audit import Event
+from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
+from messages_app.rules.states import State
+from messages_app.sealing.keymaking import make_buckets
+from notifications.models import Notice
+from tests.factories import RITA, SAM, make_message
+from tests.fakes import dns
+from tests.fakes.mx import Script, mx_host, server_context
+
+RAW = b"From: sam@home.example\r\nSubject: s\r\nMessage-ID: <m@home.example>\r\n\r\n.dot\r\nbody\r\n"
+DOMAIN = "partner.example"
+
+
+@pytest.fixture
+def ca(settings, tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "roots.pem")
+    settings.TRUST_ROOTS = tmp_path / "roots.pem"
+    return authority
+
+
+@contextmanager
+def partner(settings, ca, script=None, names=("mx.partner.example",)):
+    """Serve partner.example: one MX host, found through a DNS of its own."""
+    zone = dns.Zone().mx(DOMAIN, "mx.partner.example").add("mail.home.example", "A", "127.0.0.1")
+    with mx_host(script, server_context(ca, *names)) as host, dns.dns_server(zone) as server:
+        settings.DNS_SERVERS, settings.MX_PORT = [server], host.port
+        settings.MX_ALLOW_NETWORKS = [ip_network("127.0.0.0/8")]
+        yield host
+
+
+@pytest.fixture
+def home(db, settings, ca):
+    """Serve Sam's own server as a next hop."""
+    with mx_host(None, server_context(ca, "mail.home.example")) as host:
+        relay = Relay.objects.create(name="home", networks="127.0.0.0/8")
+        HomeDomain.objects.create(relay=relay, domain="home.example", next_hop=f"mail.home.example:{host.port}")
+        yield host
+
+
+def state_of(address=RITA):
+    recipient = Recipient.objects.get(address=address)
+    return recipient.state, recipient.reason
+
+
+NO_STARTTLS = Script(ehlo="250 mx.partner.example")
+
+
+def test_a_message_is_delivered_over_verified_tls_and_its_bytes_are_gone(keys, settings, ca):
+    make_message(RAW)
+    with partner(settings, ca) as host:
+        assert drain.drain(DOMAIN) is False
+    assert host.messages == [RAW.replace(b"\r\n.dot", b"\r\n..dot")]
+    assert b"sam@home.example" not in host.clear
+    assert state_of() == (State.DELIVERED, "delivered")
+    attempt = Attempt.objects.get()
+    assert (attempt.outcome, attempt.result_type) == ("delivered", "success")
+    assert attempt.evidence[0]["protocol"].startswith("TLSv1")
+    assert not KeyWrap.objects.exists()
+    message = Message.objects.get()
+    assert message.shredded_at
+    assert message.sealed_raw is None
+    assert DomainHistory.objects.get().last_tls_success_at
+
+
+def test_without_starttls_the_message_is_held_and_both_sides_are_told(keys, settings, ca):
+    make_message(RAW)
+    with partner(settings, ca, NO_STARTTLS) as host:
+        drain.drain(DOMAIN)
+    assert state_of() == (State.HELD, "starttls-not-supported")
+    assert host.count("MAIL") == 0
+    assert set(Notice.objects.values_list("kind", flat=True)) == {"first", "held_report"}
+    assert set(KeyWrap.objects.values_list("type", flat=True)) == {"bucket"}
+
+
+def test_a_certificate_of_an_unknown_ca_holds_until_that_ca_is_imported(keys, settings, ca):
+    stranger = trustme.CA()
+    make_message(RAW)
+    with partner(settings, stranger):
+        drain.drain(DOMAIN)
+        assert state_of() == (State.HELD, "certificate-not-trusted")
+        policy = DomainPolicy.objects.create(pattern=DOMAIN)
+        pem = stranger.cert_pem.bytes().decode()
+        policy.trusted.add(TrustedCertificate.objects.create(name="theirs", pem=pem))
+        make_message(RAW, recipients=("rob@partner.example",))
+        drain.drain(DOMAIN)
+    assert state_of("rob@partner.example") == (State.DELIVERED, "delivered")
+
+
+def test_portal_only_is_held_without_any_connection(keys, settings, ca):
+    DomainPolicy.objects.create(pattern=DOMAIN, level="portal-only")
+    make_message(RAW)
+    with partner(settings, ca) as host:
+        drain.drain(DOMAIN)
+    assert host.connections == 0
+    assert state_of() == (State.HELD, "portal-only")
+
+
+def test_a_policy_for_one_address_leaves_its_neighbour_alone(keys, settings, ca):
+    DomainPolicy.objects.create(pattern=RITA, level="portal-only")
+    make_message(RAW, recipients=(RITA, "rob@partner.example"))
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert state_of()[0] == State.HELD
+    assert state_of("rob@partner.example")[0] == State.DELIVERED
+    assert set(KeyWrap.objects.values_list("type", flat=True)) == {"bucket"}
+
+
+def test_greylisting_is_retried_and_never_held(keys, settings, ca):
+    make_message(RAW)
+    with partner(settings, ca, Script(rcpt="451 4.7.1 later")):
+        drain.drain(DOMAIN)
+    recipient = Recipient.objects.get()
+    assert (recipient.state, recipient.failures) == (State.DEFERRED, 1)
+    assert recipient.next_attempt_at > timezone.now() + timedelta(minutes=4)
+    assert recipient.lease_token is None
+    assert set(KeyWrap.objects.values_list("type", flat=True)) == {"spool"}
+
+
+def test_a_domain_whose_tls_used_to_work_is_retried_and_staff_are_alerted(keys, settings, ca):
+    DomainHistory.objects.create(domain=DOMAIN, last_tls_success_at=timezone.now() - timedelta(days=3))
+    make_message(RAW)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "starttls-not-supported")
+    assert Recipient.objects.get().first_tls_failure_at
+    assert AuditEvent.objects.filter(event=Event.STAFF_ALERTED).exists()
+
+
+def test_a_refused_recipient_comes_home_as_a_report_with_headers_only(keys, settings, ca, home):
+    make_message(RAW)
+    with partner(settings, ca, Script(rcpt="550 5.1.1 nobody here")):
+        drain.drain(DOMAIN)
+        drain.drain("home.example")
+    assert state_of() == (State.BOUNCED, "refused")
+    assert Message.objects.get(origin="dsn").reverse_path == ""
+    (sent,) = home.messages
+    assert b"multipart/report" in sent
+    assert b"Final-Recipient: rfc822; rita@partner.example" in sent
+    assert b"Subject: s" in sent
+    assert b"dot" not in sent
+
+
+def test_a_null_sender_whose_message_fails_is_told_nothing(keys, settings, ca):
+    make_message(RAW, reverse_path="")
+    with partner(settings, ca, Script(rcpt="550 5.1.1 nobody here")):
+        drain.drain(DOMAIN)
+    assert state_of()[0] == State.BOUNCED
+    assert Message.objects.count() == 1
+
+
+def test_a_connection_lost_after_the_dot_is_ambiguous_and_waits(keys, settings, ca):
+    make_message(RAW)
+    with partner(settings, ca, Script(dot="<drop>")):
+        drain.drain(DOMAIN)
+    recipient = Recipient.objects.get()
+    assert (recipient.state, recipient.reason) == (State.DEFERRED, "ambiguous")
+    assert recipient.next_attempt_at >= timezone.now() + timedelta(minutes=14)
+
+
+def test_a_message_that_cannot_be_opened_is_put_off_and_its_neighbour_delivered(keys, settings, ca):
+    broken = make_message(RAW)
+    Message.objects.filter(pk=broken.pk).update(key_commitment=bytes(32))
+    make_message(RAW, recipients=("rob@partner.example",))
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "internal")
+    assert state_of("rob@partner.example")[0] == State.DELIVERED
+
+
+def test_a_hold_that_fails_is_tried_again_and_not_called_ambiguous(keys, settings, ca, monkeypatch):
+    make_message(RAW)
+    monkeypatch.setattr(hold, "prepare", lambda _message: 1 / 0)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "internal")
+
+
+def test_many_messages_share_one_connection(keys, settings, ca):
+    for _ in range(5):
+        make_message(RAW)
+    with partner(settings, ca) as host:
+        drain.drain(DOMAIN)
+    assert (host.connections, len(host.messages)) == (1, 5)
+
+
+def test_an_unread_copy_that_expires_is_shredded_and_the_sender_told(keys, settings, ca, home):
+    message = make_message(RAW)
+    later = timezone.now() + timedelta(days=settings.HOLD_DAYS, minutes=1)
+    make_buckets(later)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+        expiry.expire_due(later)
+        Recipient.objects.filter(address=SAM).update(next_attempt_at=timezone.now())
+        drain.drain("home.example")
+    recipient = Recipient.objects.get(address=RITA)
+    assert recipient.state == State.EXPIRED
+    assert recipient.shredded_at
+    message.refresh_from_db()
+    assert message.shredded_at
+    assert not KeyWrap.objects.filter(message=message).exists()
+    assert b"Status: 5.4.7" in home.messages[0]
+    assert Recipient.objects.filter(address=SAM, state=State.DELIVERED).exists()
+
+
+def test_a_copy_that_was_read_expires_without_a_report(keys, settings, ca):
+    make_message(RAW)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    Recipient.objects.update(state=State.READ, read_at=timezone.now())
+    expiry.expire_due(timezone.now() + timedelta(days=settings.HOLD_DAYS, minutes=1))
+    assert Recipient.objects.get().state == State.EXPIRED
+    assert Message.objects.count() == 1

@@ -1,0 +1,152 @@
+"""The inbox and Sent: what a line says, in which order, at which cost."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from messages_app.models import KeyWrap
+from messages_app.rules.states import State
+from tests.mailroom import File, make_copy, make_sent, make_user, signed_in
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture
+def rita(keys):
+    return make_user()
+
+
+def subjects(page):
+    return [row.headers["subject"] for row in page.context["rows"]]
+
+
+def test_a_line_says_who_what_when_and_until(rita):
+    make_copy(rita, text="x", files=(File("offer.pdf", b"%PDF"),))
+    page = signed_in(rita).get(reverse("inbox")).content.decode()
+    for words in ("Sam Home", "Offer", "29 days left", "has attachments", "Unread:", "1 unread message"):
+        assert words in page
+
+
+def test_what_was_read_is_no_longer_unread(rita):
+    copy = make_copy(rita, text="x")
+    client = signed_in(rita)
+    client.get(reverse("message", args=[copy.pk]))
+    assert "Unread:" not in client.get(reverse("inbox")).content.decode()
+
+
+def test_an_empty_inbox_says_what_will_come_here(rita):
+    assert "Nothing is waiting for you" in signed_in(rita).get(reverse("inbox")).content.decode()
+
+
+def test_without_a_subject_or_name_there_are_still_words(rita):
+    make_copy(rita, text="x", headers={"subject": "", "from": {"name": "", "address": "sam@home.example"}})
+    page = signed_in(rita).get(reverse("inbox")).content.decode()
+    assert "(no subject)" in page
+    assert "sam@home.example" in page
+
+
+def test_names_and_subjects_are_text_not_markup(rita):
+    make_copy(rita, text="x", headers={"subject": "<b>x</b>", "from": {"name": "<script>", "address": "a@b.example"}})
+    page = signed_in(rita).get(reverse("inbox")).content.decode()
+    assert "<b>x</b>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_copy_that_does_not_open_hides_no_other(rita):
+    make_copy(rita, text="x", headers={"subject": "Whole"})
+    broken = make_copy(rita, text="x")
+    KeyWrap.objects.filter(recipient=broken).update(sealed_key=b"x" * 1168)
+    client = signed_in(rita)
+    page = client.get(reverse("inbox")).content.decode()
+    assert "Whole" in page
+    assert "Can&#x27;t be opened" in page
+    assert client.get(reverse("message", args=[broken.pk])).status_code == 503
+
+
+def queries(client, path):
+    with CaptureQueriesContext(connections["default"]) as captured:
+        client.get(path)
+    return len(captured)
+
+
+@pytest.mark.parametrize(("make", "name"), [(make_copy, "inbox"), (make_sent, "sent")])
+def test_a_list_costs_the_same_queries_at_5_and_at_50_messages(rita, make, name):
+    for hours in range(5):
+        make(rita, text="x", age=timedelta(hours=hours))
+    client = signed_in(rita)
+    client.get(reverse(name))
+    few = queries(client, reverse(name))
+    for hours in range(5, 50):
+        make(rita, text="x", age=timedelta(hours=hours))
+    assert queries(client, reverse(name)) == few <= 12
+
+
+def test_pages_follow_the_key_back_and_forth_and_miss_nothing(rita, monkeypatch):
+    monkeypatch.setattr("messages_app.views.paging.PAGE", 2)
+    same = timezone.now()
+    for number in range(5):
+        make_copy(rita, text="x", headers={"subject": str(number)}, held_at=same)
+    client = signed_in(rita)
+    first = client.get(reverse("inbox"))
+    second = client.get(reverse("inbox"), {"before": first.context["page"].older})
+    third = client.get(reverse("inbox"), {"before": second.context["page"].older})
+    assert [subjects(page) for page in (first, second, third)] == [["4", "3"], ["2", "1"], ["0"]]
+    assert (first.context["page"].newer, third.context["page"].older) == ("", "")
+    back = client.get(reverse("inbox"), {"after": third.context["page"].newer})
+    assert subjects(back) == ["2", "1"]
+    assert subjects(client.get(reverse("inbox"), {"after": back.context["page"].newer})) == ["4", "3"]
+
+
+def test_mail_that_arrives_meanwhile_moves_no_page(rita, monkeypatch):
+    monkeypatch.setattr("messages_app.views.paging.PAGE", 2)
+    for number in range(4):
+        make_copy(rita, text="x", headers={"subject": str(number)}, age=timedelta(hours=9 - number))
+    client = signed_in(rita)
+    older = client.get(reverse("inbox")).context["page"].older
+    make_copy(rita, text="x", headers={"subject": "new"})
+    assert subjects(client.get(reverse("inbox"), {"before": older})) == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "~", "2026-01-01~x", "2026-01-01T00:00:00~00000000-0000-7000-8000-000000000000"]
+)
+def test_a_cursor_of_ones_own_making_finds_nothing(rita, cursor):
+    assert signed_in(rita).get(reverse("inbox"), {"before": cursor}).status_code == 404
+
+
+@pytest.mark.parametrize(("state", "words"), [
+    (State.QUEUED, "On its way"),
+    (State.SENDING, "On its way"),
+    (State.DEFERRED, "we keep trying"),
+    (State.AMBIGUOUS, "On its way"),
+    (State.DELIVERED, "Delivered"),
+    (State.HELD, "Waiting in the portal"),
+    (State.RELEASING, "Waiting in the portal"),
+    (State.READ, "Read in the portal"),
+    (State.BOUNCED, "Could not be delivered"),
+    (State.EXPIRED, "Expired"),
+    (State.RECALLED, "Taken back"),
+    (State.SHREDDED, "No longer kept"),
+])  # fmt: skip
+def test_sent_says_how_far_each_copy_has_come(rita, state, words):
+    message = make_sent(rita, to={"sam@home.example": state})
+    assert words in signed_in(rita).get(reverse("sent", args=[message.pk])).content.decode()
+
+
+def test_a_failed_delivery_says_why_and_stands_before_the_others(rita):
+    message = make_sent(rita, to={"sam@home.example": State.DELIVERED, "no@home.example": State.BOUNCED})
+    client = signed_in(rita)
+    assert "no such user" in client.get(reverse("sent", args=[message.pk])).content.decode()
+    assert "Could not be delivered" in client.get(reverse("sent")).content.decode()
+
+
+def test_of_a_reply_that_is_no_longer_kept_the_delivery_is_still_told(rita):
+    message = make_sent(rita)
+    KeyWrap.objects.filter(message=message).delete()
+    page = signed_in(rita).get(reverse("sent", args=[message.pk])).content.decode()
+    assert "no longer kept" in page
+    assert "Delivered" in page
