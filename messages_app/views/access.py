@@ -1,7 +1,9 @@
 """Who may see a page of mail, and how the one message is found that an address names."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ from allauth.core.internal.httpkit import get_client_ip
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -17,13 +19,28 @@ from django.views.decorators.cache import never_cache
 from messages_app import pickup
 from messages_app.models import Message, Recipient
 from messages_app.pickup import Opened
+from messages_app.sealing.errors import SealingError
+
+logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponseBase]
 
 
 def signed_in(view: View) -> View:
-    """Return `view` for people who are signed in; others sign in first. No browser or proxy stores it."""
-    return never_cache(login_required(view))
+    """Return `view` for people who are signed in; others sign in first. No browser or proxy stores it.
+
+    Where sealed bytes or keys are not what they should be, a page says so, and staff find it in the log.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except SealingError as error:
+            logger.error("%s can't be opened: %s", request.path, error)
+            return render(request, "messages_app/unopenable.html", status=503)
+
+    return never_cache(login_required(wrapper))
 
 
 def client_ip(request: HttpRequest) -> str | None:

@@ -64,8 +64,6 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
         opened = source.open()
     except NotReadable as error:
         return not_readable(request, source, error.standing)
-    except SealingError:
-        return unopenable(request)
     context = {"section": "inbox", "recipient": source.recipient, "source": source, **_shown(request, source, opened)}
     return render(request, "messages_app/message.html", context)
 
@@ -82,11 +80,6 @@ def not_readable(request: HttpRequest, source: Source, found: Standing) -> HttpR
         "words": words.of_standing(found, recipient),
     }
     return render(request, "messages_app/gone.html", context)
-
-
-def unopenable(request: HttpRequest) -> HttpResponse:
-    """Say that the message can't be opened now: its key or bytes are not what they should be."""
-    return render(request, "messages_app/unopenable.html", status=503)
 
 
 def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, Any]:

@@ -13,10 +13,8 @@ from django.views.decorators.http import require_http_methods
 from messages_app import replies
 from messages_app.forms import ReplyForm
 from messages_app.pickup import NotReadable
-from messages_app.sealing.errors import SealingError
 from messages_app.uploads import refused
 from messages_app.views.access import Source, received, signed_in
-from messages_app.views.message import unopenable
 
 # A form that comes twice (a double click, a reload) is one reply.
 _ONCE_SECONDS = 24 * 60 * 60
@@ -31,8 +29,6 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
         opened = source.open(reply=True)
     except NotReadable:
         return redirect(source.url())
-    except SealingError:
-        return unopenable(request)
     people = replies.recipients_for(source.recipient, reply_all=reply_all)  # type: ignore[arg-type]
     form = _form(request)
     if people.all and form.is_valid():

@@ -1,0 +1,139 @@
+"""Replying: to whom, what it says first, what it keeps, and that it goes out once."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from messages_app.models import Message, Part
+from messages_app.rules.states import State
+from tests.factories import SAM
+from tests.mailroom import make_copy, make_user, read, signed_in
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+OTTO = "otto@home.example"
+
+
+@pytest.fixture
+def rita(keys):
+    return make_user()
+
+
+@pytest.fixture
+def client(rita):
+    return signed_in(rita)
+
+
+@pytest.fixture
+def copy(rita):
+    return make_copy(rita, text="x", headers={"cc": [{"name": "Otto", "address": OTTO}]})
+
+
+def form_of(client, path):
+    """Return the fields of the reply form at `path`, as a browser would send them."""
+    page = client.get(path)
+    return {"text": "Thank you", "once": str(page.context["form"]["once"].value())}
+
+
+def replies():
+    return Message.objects.filter(origin=Message.Origin.PORTAL)
+
+
+@pytest.mark.parametrize(("name", "addresses"), [("message_reply", [SAM]), ("message_reply_all", [OTTO, SAM])])
+def test_it_goes_to_the_people_of_the_message(client, copy, name, addresses):
+    path = reverse(name, args=[copy.pk])
+    assert all(address in client.get(path).content.decode() for address in addresses)
+    answer = client.post(path, form_of(client, path))
+    [message] = replies()
+    assert answer["Location"] == reverse("sent", args=[message.pk])
+    assert sorted(message.recipients.values_list("address", flat=True)) == addresses
+    assert set(message.recipients.values_list("state", flat=True)) == {State.QUEUED}
+
+
+def test_nobody_can_be_added(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    client.post(path, form_of(client, path) | {"to": "mallory@else.example", "recipients": "mallory@else.example"})
+    assert [row.address for row in replies().get().recipients.all()] == [SAM]
+
+
+def test_it_says_where_it_is_and_stands_in_sent_and_in_the_conversation(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    page = client.post(path, form_of(client, path), follow=True).content.decode()
+    assert "Your reply is on its way." in page
+    assert "On its way" in client.get(reverse("sent")).content.decode()
+    assert "Thank you" in client.get(reverse("message", args=[copy.pk])).content.decode()
+
+
+def test_files_go_along_and_come_back_byte_for_byte(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    contents = {"one.bin": bytes(range(256)) * 2000, "two.bin": b"", "three.txt": b"text"}
+    files = [SimpleUploadedFile(name, content) for name, content in contents.items()]
+    client.post(path, form_of(client, path) | {"files": files})
+    message = replies().get()
+    numbers = message.parts.filter(role=Part.Role.ATTACHMENT).values_list("number", flat=True)
+    sent = [read(client.get(reverse("sent_part", args=[message.pk, number]))) for number in numbers]
+    assert sorted(sent) == sorted(contents.values())
+
+
+def test_a_form_that_comes_twice_is_one_reply(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    form = form_of(client, path)
+    client.post(path, form)
+    assert "it went out once" in client.post(path, form, follow=True).content.decode()
+    assert replies().count() == 1
+
+
+def test_after_a_failure_the_same_form_can_be_sent_again(client, copy, monkeypatch):
+    path = reverse("message_reply", args=[copy.pk])
+    form = form_of(client, path)
+    with monkeypatch.context() as broken:
+        broken.setattr("messages_app.replies.submit", lambda *_args, **_kwargs: 1 / 0)
+        client.raise_request_exception = False
+        assert client.post(path, form).status_code == 500
+    assert client.post(path, form).status_code == 302
+    assert replies().count() == 1
+
+
+def test_an_empty_reply_is_refused_with_a_summary_that_leads_to_the_field(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    page = client.post(path, form_of(client, path) | {"text": " "}).content.decode()
+    assert "There is a problem" in page
+    assert '<a href="#id_text">Write your reply.</a>' in page
+    assert "<title>Error:" in page
+    assert not replies().exists()
+
+
+def test_the_limit_is_said_first_and_over_it_the_text_is_kept(client, copy, settings):
+    settings.UPLOAD_LIMIT = 1000
+    path = reverse("message_reply", args=[copy.pk])
+    assert "1000\xa0bytes together" in client.get(path).content.decode()
+    big = SimpleUploadedFile("big.bin", b"x" * 1500)
+    page = client.post(path, form_of(client, path) | {"text": "Long thoughts", "files": [big]}).content.decode()
+    assert "big.bin" in page
+    assert "too large" in page
+    assert "Long thoughts" in page
+    assert "choose the files again" in page
+    assert not replies().exists()
+
+
+def test_too_many_files_are_refused(client, copy, monkeypatch):
+    monkeypatch.setattr("messages_app.forms.FILES_LIMIT", 1)
+    path = reverse("message_reply", args=[copy.pk])
+    files = [SimpleUploadedFile(f"{number}.txt", b"x") for number in range(2)]
+    assert "at most 1 files" in client.post(path, form_of(client, path) | {"files": files}).content.decode()
+
+
+def test_where_nobody_is_named_there_is_no_form(client, rita):
+    copy = make_copy(rita, text="x", headers={"from": {"name": "", "address": ""}})
+    path = reverse("message_reply", args=[copy.pk])
+    assert "nobody to reply to" in client.get(path).content.decode()
+    client.post(path, {"text": "x", "once": "0190f3f8-0000-7000-8000-000000000000"})
+    assert not replies().exists()
+
+
+def test_a_reply_needs_the_token_of_its_form(rita, copy):
+    client = signed_in(get_user_model().objects.get())
+    client.handler.enforce_csrf_checks = True
+    assert client.post(reverse("message_reply", args=[copy.pk]), {"text": "x"}).status_code == 403
+    assert not replies().exists()
