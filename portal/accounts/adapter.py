@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from messages_app import audit
+from messages_app.rules.mailbox import fold
 from portal.accounts import links, mailing
 from portal.accounts.client import client_of
 from portal.accounts.codes import RESET_REFERENCE, new_reference
@@ -52,8 +53,12 @@ class PortalAccountAdapter(DefaultAccountAdapter):
 
     def _send_code(self, purpose: str, email: str, code: str) -> None:
         reference = self.request.session.get(RESET_REFERENCE) or new_reference()
-        audit.record(audit.Event.ACCOUNT_CODE_SENT, ip=client_of(self.request).ip, purpose=purpose)
-        mailing.send_code(email, code, reference, purpose, get_language() or "en")
+        language, client = get_language() or "en", client_of(self.request)
+        mailing.send_code(mailing.CodeLetter(email, code, reference, purpose, language, client.ip))
+
+    def clean_email(self, email: str) -> str:
+        """Return `email` in the form in which mailboxes are compared."""
+        return fold(email)
 
     def get_reset_password_from_key_url(self, _key: str) -> str:
         """Return the reset page: codes are mailed, never links that are credentials."""

@@ -5,11 +5,15 @@ import secrets
 from functools import lru_cache
 
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext
+
+from portal.accounts.models import User
 
 VERSION = "v1"
 NONCE_BYTES = 12
@@ -39,6 +43,11 @@ class PortalMFAAdapter(DefaultMFAAdapter):
             except InvalidTag:
                 continue
         raise InvalidTag
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:  # noqa: A002, allauth's signature
+        """Return the name that a new passkey has until its owner gives another."""
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return gettext("Passkey %(number)d") % {"number": count + 1}
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Return who passkeys are for: this portal's host."""

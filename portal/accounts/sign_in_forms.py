@@ -19,12 +19,15 @@ from django.forms import Form
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from messages_app.rules.mailbox import fold
 from portal.accounts.codes import RESET_REFERENCE, new_reference
 
 NEW_PASSWORD = {
     "label": _("New password"),
     "help_text": _("At least 12 characters. Three or four words that only you would put together are good."),
 }
+# Django's validators know ASCII addresses alone; whoever came by another one signs in by it.
+ADDRESS = {"label": _("Email address"), "validators": []}
 APP_CODE = {"label": _("Code"), "help_text": _("6 digits from your app.")}
 MAILED_CODE = {"label": _("Code"), "help_text": _("6 letters. Capital or small letters both work.")}
 PASSWORD = {"label": _("Password")}
@@ -50,13 +53,17 @@ class _Plain(Form):
 class PortalLoginForm(_Plain, LoginForm):
     """Sign in by address and password."""
 
-    words: _Words = {"login": {"label": _("Email address")}, "password": PASSWORD}
+    words: _Words = {"login": ADDRESS, "password": PASSWORD}
+
+    def clean_login(self) -> str:
+        """Return the address in the form in which mailboxes are compared."""
+        return fold(super().clean_login())
 
 
 class PortalResetForm(_Plain, ResetPasswordForm):
     """The address of a forgotten password."""
 
-    words: _Words = {"email": {"label": _("Email address")}}
+    words: _Words = {"email": ADDRESS}
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Begin the reset. The reference is made for an unknown address too: the answer must not differ."""

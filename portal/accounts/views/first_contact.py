@@ -11,7 +11,6 @@ from django.utils.translation import get_language
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from messages_app import audit
 from messages_app.models import Recipient
 from portal.accounts import cookies, mailing
 from portal.accounts.client import client_of
@@ -38,15 +37,7 @@ def open_message(request: HttpRequest, token: str) -> HttpResponse:
     form = AddressForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/open.html", {"form": form, "token": token})
-    if over_limit(request, "first_contact", cookies.digest(token).hex()):
-        return too_many(request)
-    if recipient and invitation.has_account(recipient):
-        return _to_sign_in(recipient)
-    started = first_contact.start(token, recipient, form.cleaned_data["address"], timezone.now())
-    _mail_code(request, started)
-    response = redirect("open_code", token=token)
-    cookies.write(response, cookies.FIRST_CONTACT, started.nonce, lasts=COOKIE_LASTS)
-    return response
+    return _answer_address(request, token, recipient, form.cleaned_data["address"])
 
 
 @sensitive_post_parameters()
@@ -105,17 +96,34 @@ def _to_sign_in(recipient: Recipient | None) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': next_path})}")
 
 
+def _answer_address(request: HttpRequest, token: str, recipient: Recipient | None, typed: str) -> HttpResponse:
+    """Begin a first contact, for a wrong address too; where an account exists, any address leads to sign-in."""
+    if over_limit(request, "first_contact", recipient.mailbox if recipient else token):
+        return too_many(request)
+    if recipient and invitation.has_account(recipient):
+        return _to_sign_in(recipient)
+    started = first_contact.start(token, recipient, typed, timezone.now())
+    _mail_code(request, started)
+    response = redirect("open_code", token=token)
+    cookies.write(response, cookies.FIRST_CONTACT, started.nonce, lasts=COOKIE_LASTS)
+    return response
+
+
 def _mail_code(request: HttpRequest, started: Started) -> None:
-    if started.recipient is None:
+    recipient = started.recipient
+    if recipient is None:
         return
-    audit.record(
-        audit.Event.ACCOUNT_CODE_SENT,
-        ip=client_of(request).ip,
-        message=started.recipient.message_id,
-        recipient=started.recipient.pk,
-    )
+    language = get_language() or "en"
     mailing.send_code(
-        started.recipient.address, started.code, started.reference, "first-contact", get_language() or "en"
+        mailing.CodeLetter(
+            to_address=recipient.address,
+            code=started.code,
+            reference=started.reference,
+            purpose="first-contact",
+            language=language,
+            ip=client_of(request).ip,
+            recipient=recipient,
+        )
     )
 
 

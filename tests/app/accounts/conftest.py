@@ -39,14 +39,14 @@ class Mailed:
         return self.all[-1][1]
 
 
-def make_held(address: str = RITA, *, sender: str = SAM, state: State = State.HELD) -> Recipient:
+def make_held(address: str = RITA, *, mailbox: str = "", sender: str = SAM, state: State = State.HELD) -> Recipient:
     """Return a held copy for `address`; its content is nobody's business here."""
     now = timezone.now()
     message = Message.objects.create(accepted_at=now, reverse_path=sender, size=1, key_commitment=bytes(32))
     return Recipient.objects.create(
         message=message,
         address=address,
-        mailbox=address.lower(),
+        mailbox=mailbox or address.lower(),
         destination=address.rpartition("@")[2],
         state=state,
         queued_at=now,
@@ -81,8 +81,8 @@ def mailed(monkeypatch) -> Mailed:
     """Codes are caught before the thread that would mail them."""
     caught = Mailed()
 
-    def catch(_function, to_address, code, reference, purpose, _language):
-        caught.all.append((to_address, code, reference, purpose))
+    def catch(_function, letter):
+        caught.all.append((letter.to_address, letter.code, letter.reference, letter.purpose))
 
     monkeypatch.setattr(mailing, "submit", catch)
     return caught

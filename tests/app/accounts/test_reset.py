@@ -183,11 +183,23 @@ def test_codes_for_one_address_are_limited_and_the_limit_heals(rita, mailed):
         assert Client().post(reverse("account_reset_password"), {"email": RITA}).status_code == 302
 
 
+LETTER = mailing.CodeLetter(RITA, "BCDFGH", "XYZ-XYZ", "reset", "en", "192.0.2.1")
+
+
+def test_a_code_that_was_mailed_is_recorded_without_the_code(monkeypatch):
+    monkeypatch.setattr("notifications.codes.send_code", lambda *_arguments: None)
+    mailing.deliver(LETTER)
+    event = AuditEvent.objects.get()
+    assert (event.event, event.ip, event.details) == ("accounts:code:sent", "192.0.2.1", {"purpose": "reset"})
+
+
 def test_a_code_that_can_not_be_mailed_is_not_logged(monkeypatch, caplog):
     def fail(*_arguments):
         raise OSError("BCDFGH refused for rita@partner.example")
 
     monkeypatch.setattr("notifications.codes.send_code", fail)
-    mailing._send("rita@partner.example", "BCDFGH", "XYZ-XYZ", "reset", "en")
+    mailing.deliver(LETTER)
+    assert "could not be mailed" in caplog.text
     assert "BCDFGH" not in caplog.text
     assert "rita" not in caplog.text
+    assert not AuditEvent.objects.exists()
