@@ -99,9 +99,14 @@ def judge_reply(story: Story, arrival: Arrival) -> None:
     story.tell.check(f"{ORDER_NAME} is with it", good=content.split() == ORDER.split())
 
 
+def tells_of_registration(arrival: Arrival) -> bool:
+    """Return whether `arrival` tells Sam that somebody registered for his message."""
+    return notice_to(cast.SAM)(arrival) and "registered" in str(arrival.parsed()["Subject"])
+
+
 def show_mail(story: Story, before: int) -> None:
     """Show the notices that left since `before`."""
-    story.stage.mail.wait_for(lambda arrival: notice_to(cast.SAM)(arrival) and "registered" in arrival.text(), 5)
+    story.stage.mail.wait_for(tells_of_registration, MAIL)
     for arrival in story.stage.mail.all()[before:]:
         if arrival.host == NOTICE_HOST:
             story.tell.mail(arrival)

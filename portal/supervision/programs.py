@@ -38,7 +38,7 @@ def smtpd() -> Program:
 
 
 def _celery(*arguments: str) -> list[str]:
-    return _module("celery", "--workdir", str(BASE_DIR), "--app=portal", *arguments)
+    return _module("celery", "--quiet", "--workdir", str(BASE_DIR), "--app=portal", *arguments)
 
 
 def worker() -> Program:

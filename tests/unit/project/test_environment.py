@@ -25,6 +25,27 @@ def read_by_settings() -> set[str]:
     return names
 
 
+def numbers_of_settings() -> dict[str, str]:
+    """Return the default of every number that settings.py reads, as it would stand in `.env.example`."""
+    numbers = {}
+    for node in ast.walk(tree(ROOT / "portal" / "settings.py")):
+        if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+            continue
+        given = [*node.args[1:], *(keyword.value for keyword in node.keywords if keyword.arg == "default")]
+        if given and node.args[0].value in read_by_settings() and _is_arithmetic(given[0]):
+            numbers[node.args[0].value] = str(eval(compile(ast.Expression(given[0]), "default", "eval")))  # noqa: S307
+    return numbers
+
+
+def _is_arithmetic(node: ast.expr) -> bool:
+    inside = [part for part in ast.walk(node) if not isinstance(part, ast.operator)]
+    return all(isinstance(part, ast.BinOp) or _is_number(part) for part in inside)
+
+
+def _is_number(part: ast.AST) -> bool:
+    return isinstance(part, ast.Constant) and type(part.value) is int
+
+
 def in_example() -> set[str]:
     return set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
@@ -35,6 +56,14 @@ def in_operating() -> set[str]:
 
 def test_the_example_lists_what_settings_read_and_nothing_else():
     assert in_example() == read_by_settings()
+
+
+def test_the_example_shows_the_default_of_every_number():
+    text = (ROOT / ".env.example").read_text()
+    shown = dict(re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
+    numbers = numbers_of_settings()
+    assert len(numbers) > 10
+    assert {name: shown.get(name) for name in numbers} == numbers
 
 
 def test_the_operating_guide_explains_what_settings_read_and_nothing_else():
