@@ -149,8 +149,8 @@ def serve_in_thread(
     listener = Listener(handler, settings, tls)
     try:
         yield asyncio.run_coroutine_threadsafe(listener.start(host, port), loop).result()
-        asyncio.run_coroutine_threadsafe(listener.stop(), loop).result()
     finally:
+        asyncio.run_coroutine_threadsafe(listener.stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

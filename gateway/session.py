@@ -26,6 +26,8 @@ _READ_AHEAD = 256 * 1024
 # After a reply that cuts the client off: a close with unread input would reset the
 # connection, and the client would never see why.
 _LINGER_SECONDS = 2.0
+# Said to clients that have nothing on its way.
+_AT_ONCE = frozenset({reply.BYE, reply.STOPPING, reply.TIMED_OUT})
 
 
 class Sink(Protocol):
@@ -293,12 +295,12 @@ class Session(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        if self._server.last is reply.BYE:
-            self._transport.close()
-            return
         if self._sink is not None:
             self._sink.abort()
             self._sink = None
+        if self._server.last in _AT_ONCE:
+            self._transport.close()
+            return
         self._loop.call_later(_LINGER_SECONDS, self._transport.close)
 
     # --- TLS.
