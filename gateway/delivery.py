@@ -136,8 +136,9 @@ def attempt(job: Job, settings: DeliverySettings, connections: Connections | Non
     """Try to deliver `job` once, at each of its hosts until every recipient is settled.
 
     Blocks for minutes in the worst case: see `Timeouts`. Never raises for what a
-    host or the DNS does; what `open_raw` and `starting` raise is raised, and then no
-    host has got the message from this call. Without `connections` nothing is kept.
+    host or the DNS does. What `open_raw` and `starting` raise is raised while no host
+    has taken a copy; after that it ends the attempt, and those who wait are temporary
+    failures. Without `connections` nothing is kept.
     """
     with Connections() if connections is None else nullcontext(connections) as kept:
         return Attempt(job, settings, kept).run()
@@ -162,8 +163,18 @@ class Attempt:
         for address in hosts.addresses:
             if not self.waiting:
                 break
-            self._note(self._try(address))
+            try:
+                self._note(self._try(address))
+            except Exception:
+                if not self._has_delivered():
+                    raise
+                break
         return Report(tuple(self.results), self.job.route.policy)
+
+    def _has_delivered(self) -> bool:
+        """Return whether some host may have a copy for somebody: that must be recorded, whatever comes after."""
+        taken = {Class.OK, Class.AMBIGUOUS}
+        return any(reply.class_ in taken for result in self.results for reply in result.replies)
 
     def _look_up(self) -> Hosts:
         """Ask the DNS for the hosts, or for the addresses of the next hop."""

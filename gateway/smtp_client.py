@@ -376,14 +376,20 @@ def send(session: VerifiedSession, message: Outgoing, recipients: Sequence[str])
 
     Recipients that a transaction has no room for (4.5.3) go into the next one.
     Errors of reading the message itself are raised, after the connection is
-    closed without a dot. Needs a session that is `usable()`.
+    closed without a dot; but once the host has taken a copy, they only put off
+    those who still wait. Needs a session that is `usable()`.
     """
     session.messages += 1
     waiting = list(dict.fromkeys(recipients))
     settled: dict[str, RecipientReply] = {}
     while waiting:
         transaction = Transaction(session, message, waiting[:MOST_RECIPIENTS])
-        settled |= transaction.run()
+        try:
+            settled |= transaction.run()
+        except Exception:
+            if not settled:
+                raise
+            settled |= {address: replace(OWN_TROUBLE, address=address) for address in waiting}
         waiting = [address for address in waiting if address not in settled]
     return _summary(session, list(settled.values()))
 
@@ -520,6 +526,9 @@ def _answer(phase: Phase, class_: Class, sentence: str, reply: Reply) -> Recipie
     )
 
 
+OWN_TROUBLE = RecipientReply(
+    address="", class_=Class.TEMP, phase=Phase.BODY, sentence="The gateway could not read the message for this copy"
+)
 UNWRITABLE = RecipientReply(
     address="", class_=Class.PERMANENT, sentence="The address can't be written in SMTP", enhanced="5.1.3"
 )

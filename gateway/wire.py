@@ -11,6 +11,7 @@ import ssl
 import time
 from contextlib import suppress
 
+from gateway.rules.names import is_domain
 from gateway.rules.replies import LONGEST_LINE, MOST_LINES, Malformed, Reply, parse_line
 
 RECEIVE = 16 * 1024
@@ -107,9 +108,11 @@ class Wire:
         self._received += data
 
     def start_tls(self, context: ssl.SSLContext, server_name: str, wait: float) -> None:
-        """Shake hands; from here on everything is under TLS. Raises Injected, OSError (ssl.SSLError included)."""
+        """Shake hands; from here on everything is under TLS. Raises Injected, ValueError, OSError (as ssl.SSLError)."""
         if self._received:
             raise Injected
+        if not (is_domain(server_name) or ":" in server_name):
+            raise ValueError("no name that a certificate could have")  # ssl would lose the socket over it
         self.sock.settimeout(wait)
         self.sock = context.wrap_socket(self.sock, server_hostname=server_name)
 
