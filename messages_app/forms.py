@@ -40,9 +40,9 @@ class FilesInput(forms.ClearableFileInput):
         limits = {"data-limit": str(settings.UPLOAD_LIMIT), "data-too-large": _too_large()}
         return super().get_context(name, value, {**(attrs or {}), **limits})
 
-    def value_from_datadict(self, _data: Any, files: Any, name: str) -> list[UploadedFile]:
+    def value_from_datadict(self, _data: Any, files: Any, name: str) -> list["UploadedFile[Any]"]:
         """Return all files that were sent under `name`."""
-        chosen: list[UploadedFile] = files.getlist(name) if hasattr(files, "getlist") else []
+        chosen: list[UploadedFile[Any]] = files.getlist(name) if hasattr(files, "getlist") else []
         return chosen
 
 
@@ -51,7 +51,7 @@ class FilesField(forms.FileField):
 
     widget = FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list["UploadedFile[Any]"]:
         """Return the files. Raises ValidationError for too many; what is too large the upload handler left out."""
         one = super().clean
         files = [one(item, initial) for item in data or []]
@@ -69,7 +69,9 @@ class ReplyForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 10, "autocomplete": "off"}),
         error_messages={"required": _("Write your reply.")},
     )
-    files = FilesField(label=_("Files"), required=False, allow_empty_file=True, help_text=lazy(_files_help, str)())
+    attachments = FilesField(
+        label=_("Files"), required=False, allow_empty_file=True, help_text=lazy(_files_help, str)()
+    )
     # Makes a form that comes twice one reply.
     once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
@@ -81,6 +83,6 @@ class ReplyForm(forms.Form):
         """Refuse the reply where files were left out at upload: better once more than without them."""
         if self._left_out:
             self.add_error(
-                "files", gettext("%(names)s: %(why)s") % {"names": ", ".join(self._left_out), "why": _too_large()}
+                "attachments", gettext("%(names)s: %(why)s") % {"names": ", ".join(self._left_out), "why": _too_large()}
             )
         return super().clean()

@@ -6,7 +6,7 @@ before the first byte leaves. Only what is readable is ever unsealed.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,8 +69,10 @@ class Opened:
         content = Message.objects.values_list("sealed_raw", flat=True).get(pk=self.message.pk)
         return self._reader(content, "raw")
 
-    def _reader(self, inline: bytes | None, name: str) -> OpeningReader:
-        reader = self.key.reader(store.open_sealed(inline, self.message.pk, name), name)
+    def _reader(self, inline: bytes | memoryview | None, name: str) -> OpeningReader:
+        reader = self.key.reader(
+            store.open_sealed(None if inline is None else bytes(inline), self.message.pk, name), name
+        )
         reader.verify_end()
         return reader
 
@@ -192,7 +194,7 @@ def _note(opened: Opened, user: Any, ip: str | None, *, recipient: UUID | None =
     audit.record(event, actor=f"user:{user.pk}", ip=ip, message=opened.message.pk, recipient=recipient, **details)
 
 
-def conversation(message: Message, user: Any, limit: int) -> tuple[Sequence[Recipient], Sequence[Message]]:
+def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Recipient], QuerySet[Message]]:
     """Return what else `user` has of the conversation, the newest `limit`: copies received, messages written."""
     received = inbox_of(user).filter(message__conversation=message.conversation).exclude(message=message)
     written = sent_by(user).filter(conversation=message.conversation).exclude(pk=message.pk)

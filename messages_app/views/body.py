@@ -59,7 +59,7 @@ def _link_to(source: Source, part: PartInfo, links: list[str]) -> Callable[[str]
 
     def target(url: str) -> str:
         links.append(url)
-        return settings.PORTAL_BASE_URL + source.url("link", part.number, len(links) - 1)
+        return f"{settings.PORTAL_BASE_URL}{source.url('link', part.number, len(links) - 1)}"
 
     return target
 
@@ -74,7 +74,7 @@ def _image_of(source: Source, opened: Opened) -> Callable[[str], str | None]:
         if part is None or not shown(part):
             return None
         if part.size > min(DATA_IMAGE, left):
-            return settings.PORTAL_BASE_URL + image_url(source, part.number)
+            return f"{settings.PORTAL_BASE_URL}{image_url(source, part.number)}"
         left -= part.size
         with opened.part_reader(part.number) as reader:
             return f"data:{part.type};base64,{b64encode(reader.read()).decode()}"

@@ -13,6 +13,7 @@ from messages_app import pickup
 from messages_app.models import Recipient
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
+from messages_app.sealed_headers import Headers
 from messages_app.views import words
 from messages_app.views.access import signed_in
 from messages_app.views.paging import page_of
@@ -24,7 +25,7 @@ class Row:
 
     recipient: Recipient
     standing: Standing
-    headers: pickup.Headers | None
+    headers: Headers | None
 
     @property
     def unread(self) -> bool:

@@ -67,7 +67,7 @@ def _submit(request: HttpRequest, source: Source, form: ReplyForm, *, reply_all:
 
 
 def _submitted(source: Source, form: ReplyForm, *, reply_all: bool) -> Any:
-    text, files = form.cleaned_data["text"], form.cleaned_data["files"]
+    text, files = form.cleaned_data["text"], form.cleaned_data["attachments"]
     return replies.submit(
         source.user,
         source.recipient,  # type: ignore[arg-type]

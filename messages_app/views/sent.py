@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from messages_app import pickup
 from messages_app.models import Message, Part
 from messages_app.pickup import NotReadable, Opened
+from messages_app.sealed_headers import Headers
 from messages_app.sealing.errors import SealingError
 from messages_app.views import body, words
 from messages_app.views.access import Source, signed_in, written
@@ -25,7 +26,7 @@ class Row:
     """One line of the sent list; no headers where the author's own copy is no longer kept, or locked."""
 
     message: Message
-    headers: pickup.Headers | None
+    headers: Headers | None
 
     @property
     def addresses(self) -> list[str]:

@@ -88,6 +88,14 @@ def test_two_recipients_held_together_bring_one_report(keys):
     assert {copy["address"] for copy in report.parameters["copies"]} == {RITA, "rob@partner.example"}
 
 
+def test_copies_held_one_after_the_other_still_bring_one_report(keys):
+    message = make_message(RAW, recipients=(RITA, "wim@webmail.example"))
+    for recipient in message.recipients.all():
+        hold.hold(hold.prepare(message), [recipient], reason="r", sentence="s", now=timezone.now())
+    report = Notice.objects.get(kind="held_report")
+    assert len(report.parameters["copies"]) == 2
+
+
 def test_a_receiver_that_fails_takes_the_whole_hold_back(keys):
     message = make_message(RAW)
 

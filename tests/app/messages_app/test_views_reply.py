@@ -69,7 +69,7 @@ def test_files_go_along_and_come_back_byte_for_byte(client, copy):
     path = reverse("message_reply", args=[copy.pk])
     contents = {"one.bin": bytes(range(256)) * 2000, "two.bin": b"", "three.txt": b"text"}
     files = [SimpleUploadedFile(name, content) for name, content in contents.items()]
-    client.post(path, form_of(client, path) | {"files": files})
+    client.post(path, form_of(client, path) | {"attachments": files})
     message = replies().get()
     numbers = message.parts.filter(role=Part.Role.ATTACHMENT).values_list("number", flat=True)
     sent = [read(client.get(reverse("sent_part", args=[message.pk, number]))) for number in numbers]
@@ -109,7 +109,7 @@ def test_the_limit_is_said_first_and_over_it_the_text_is_kept(client, copy, sett
     path = reverse("message_reply", args=[copy.pk])
     assert "1000\xa0bytes together" in client.get(path).content.decode()
     big = SimpleUploadedFile("big.bin", b"x" * 1500)
-    page = client.post(path, form_of(client, path) | {"text": "Long thoughts", "files": [big]}).content.decode()
+    page = client.post(path, form_of(client, path) | {"text": "Long thoughts", "attachments": [big]}).content.decode()
     assert "big.bin" in page
     assert "too large" in page
     assert "Long thoughts" in page
@@ -121,7 +121,7 @@ def test_too_many_files_are_refused(client, copy, monkeypatch):
     monkeypatch.setattr("messages_app.forms.FILES_LIMIT", 1)
     path = reverse("message_reply", args=[copy.pk])
     files = [SimpleUploadedFile(f"{number}.txt", b"x") for number in range(2)]
-    assert "at most 1 files" in client.post(path, form_of(client, path) | {"files": files}).content.decode()
+    assert "at most 1 files" in client.post(path, form_of(client, path) | {"attachments": files}).content.decode()
 
 
 def test_where_nobody_is_named_there_is_no_form(client, rita):
