@@ -7,6 +7,7 @@ nothing else.
 
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import make_msgid
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -28,6 +29,7 @@ class FirstNotice:
     sender_name: str
     expires_at: datetime
     url: str
+    has_account: bool = False
     template = "first"
 
     @property
@@ -150,6 +152,7 @@ def _from(mail: NoticeMail) -> str:
 
 def _headers() -> dict[str, str]:
     headers = {
+        "Message-ID": make_msgid(domain=settings.PORTAL_HOST),
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",
         loop_token.HEADER: loop_token.make(),

@@ -76,6 +76,7 @@ def _first(notice: Notice) -> FirstNotice:
         sender_name=notice.parameters["sender_name"],
         expires_at=recipient.expires_at,
         url=f"{settings.PORTAL_BASE_URL}/open/{invitations.new_token(recipient)}/",
+        has_account=recipient.claimed_by_id is not None,
     )
 
 

@@ -90,7 +90,7 @@ def test_a_first_notice_names_sender_recipient_expiry_and_the_whole_address_to_o
 def test_no_notice_has_a_field_for_content():
     allowed = {
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
-        "reference", "purpose", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
+        "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed
