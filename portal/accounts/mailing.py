@@ -1,6 +1,7 @@
 """Mail a code without making anyone wait: how long an answer takes must not tell whether an address is known."""
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from django.db import close_old_connections
 from messages_app import audit
 from messages_app.models import Recipient
 from notifications import codes
+from notifications.transport import NotSent
+
+# Seconds before each further try: a greylisting host answers within minutes, a code lasts ten.
+PAUSES = (20, 60, 180, 240)
 
 logger = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="codes")
@@ -39,15 +44,29 @@ def submit(function: Callable[..., None], *arguments: Any) -> None:
     _pool.submit(function, *arguments)
 
 
-def deliver(letter: CodeLetter) -> None:
-    """Hand a code to the notices' transport, and record it. Nothing of it is logged: a code is a secret."""
+def deliver(letter: CodeLetter, pauses: tuple[int, ...] = PAUSES) -> None:
+    """Hand a code to the notices' transport, and record it. Nothing of it is logged: a code is a secret.
+
+    After a transient failure it is tried again in memory, while the code is still of use.
+    """
     try:
         codes.send_code(letter.to_address, letter.code, letter.reference, letter.purpose, letter.language)
         _record(letter)
+    except NotSent as error:
+        logger.warning("a code could not be mailed: %s", "permanent" if error.permanent else "transient")
+        if pauses and not error.permanent:
+            later(pauses[0], letter, pauses[1:])
     except Exception as error:  # the page has been answered: nobody is left to be told
         logger.warning("a code could not be mailed: %s", type(error).__name__)
     finally:
         close_old_connections()
+
+
+def later(pause: int, letter: CodeLetter, pauses: tuple[int, ...]) -> None:
+    """Deliver `letter` in `pause` seconds; the process may end before, and then the code is lost."""
+    timer = threading.Timer(pause, submit, (deliver, letter, pauses))
+    timer.daemon = True
+    timer.start()
 
 
 def _record(letter: CodeLetter) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from messages_app.models import AuditEvent
 from notifications.models import Notice
+from notifications.transport import NotSent
 from portal.accounts import mailing
 from portal.accounts.models import KnownBrowser, User
 from tests.app.accounts.conftest import PASSWORD, RITA, register
@@ -203,3 +204,22 @@ def test_a_code_that_can_not_be_mailed_is_not_logged(monkeypatch, caplog):
     assert "BCDFGH" not in caplog.text
     assert "rita" not in caplog.text
     assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("permanent", "pauses", "again"),
+    [(False, (20, 60), [(20, (60,))]), (False, (), []), (True, (20, 60), [])],
+)
+def test_a_code_that_a_host_defers_is_tried_again_while_it_is_of_use(monkeypatch, permanent, pauses, again):
+    def refuse(*_arguments):
+        raise NotSent("450 greylisted", permanent=permanent)
+
+    tried = []
+    monkeypatch.setattr("notifications.codes.send_code", refuse)
+    monkeypatch.setattr(mailing, "later", lambda pause, _letter, rest: tried.append((pause, rest)))
+    mailing.deliver(LETTER, pauses)
+    assert tried == again
+
+
+def test_further_tries_end_before_the_code_does():
+    assert sum(mailing.PAUSES) < 600
