@@ -1,7 +1,5 @@
 """Ask for a destination's queue to be drained: a hint, which may be lost, since the sweep looks again."""
 
-from functools import partial
-
 import structlog
 from django.core.cache import cache
 from django.db import transaction
@@ -15,7 +13,8 @@ PENDING_SECONDS = 20
 
 def nudge_on_commit(destination: str) -> None:
     """Nudge `destination` once the running transaction is committed."""
-    transaction.on_commit(partial(nudge, destination), robust=True)
+    # No partial: Django logs a robust callback that failed by its __qualname__, and would fail over it.
+    transaction.on_commit(lambda: nudge(destination), robust=True)
 
 
 def nudge(destination: str) -> None:
