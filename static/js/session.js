@@ -18,20 +18,29 @@
     ];
   };
 
-  dialog.querySelector("form").addEventListener("submit", async (event) => {
-    event.preventDefault();
+  const form = dialog.querySelector("form");
+  const extend = async () => {
     const answer = await fetch(document.body.dataset.sessionUrl, {
       method: "POST",
-      body: new FormData(event.target),
-      headers: { Accept: "application/json" },
+      body: new FormData(form),
       redirect: "manual",
     }).catch(() => null);
-    if (!answer || answer.status !== 204) {
-      window.location.reload();
-      return;
-    }
-    dialog.close();
-    start();
+    if (answer && answer.status === 204) start();
+    return Boolean(answer && answer.status === 204);
+  };
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (await extend()) dialog.close();
+    else window.location.reload();
+  });
+
+  // Whoever writes a long reply is there: typing extends the session, once a minute at most.
+  let extended = Date.now();
+  document.addEventListener("input", () => {
+    if (Date.now() - extended < 60_000) return;
+    extended = Date.now();
+    extend();
   });
 
   start();
