@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, Self
 
 from gateway import mx
@@ -149,15 +150,14 @@ class Attempt:
 
     def __init__(self, job: Job, settings: DeliverySettings, connections: Connections) -> None:
         self.job, self.settings, self.connections = job, settings, connections
-        route = job.route
-        self.demand = Demand(identity=route.identity, anchors=route.policy.anchors, roots=settings.trust_roots)
+        self.demand = _demand(job.route, settings)
         self.waiting = list(job.recipients)
         self.results: list[HostResult] = []
         self.started = False
 
     def run(self) -> Report:
         """Go over the hosts and return the report."""
-        hosts = self.connections.hosts(self.job.route, self._look_up)
+        hosts = self.connections.hosts(self.job.route, partial(_look_up, self.job.route, self.settings))
         if hosts.failure:
             self.results.append(hosts.failure)
         for address in hosts.addresses:
@@ -176,22 +176,6 @@ class Attempt:
         taken = {Class.OK, Class.AMBIGUOUS}
         return any(reply.class_ in taken for result in self.results for reply in result.replies)
 
-    def _look_up(self) -> Hosts:
-        """Ask the DNS for the hosts, or for the addresses of the next hop."""
-        settings, route = self.settings, self.job.route
-        resolver = Resolver(settings.dns_servers, settings.dns_timeout)
-        if route.next_hop == NO_HOST:
-            return Hosts((), _config_failure(route.sentence))
-        if route.next_hop:
-            host, port = route.next_hop
-            return mx.resolve_next_hop(host, port or settings.port, resolver=resolver)
-        bounds = mx.Bounds(
-            allow_networks=settings.allow_networks,
-            own_addresses=settings.own_addresses,
-            own_names=settings.own_names,
-        )
-        return mx.look_up(route.domain, settings.port, resolver=resolver, bounds=bounds, shuffle=SHUFFLE)
-
     def _note(self, result: HostResult) -> None:
         """Add what a host said; the recipients that it settled wait no longer."""
         self.results.append(result)
@@ -205,9 +189,7 @@ class Attempt:
             if not _went_stale(result):
                 return result
         try:
-            session = open_session(
-                address, self.demand, helo_name=self.settings.helo_name, timeouts=self.settings.timeouts
-            )
+            session = _open(address, self.demand, self.settings)
         except HostFailed as failed:
             return failed.result
         return self._send(address, session)
@@ -238,6 +220,47 @@ class Attempt:
             body_8bit=job.body_8bit,
             smtputf8=job.smtputf8,
         )
+
+
+def probe(route: Route, settings: DeliverySettings) -> Report:
+    """Return what every host of `route` proves, without saying a word of any message."""
+    hosts = _look_up(route, settings)
+    demand = _demand(route, settings)
+    results = [_probe_host(address, demand, settings) for address in hosts.addresses]
+    return Report((hosts.failure,) if hosts.failure else tuple(results), route.policy)
+
+
+def _probe_host(address: Address, demand: Demand, settings: DeliverySettings) -> HostResult:
+    """Go as far as the second EHLO at one address."""
+    try:
+        session = _open(address, demand, settings)
+    except HostFailed as failed:
+        return failed.result
+    session.quit()
+    sentence = f"{address.host} would get mail over {session.seen['protocol']}"
+    return session.result(Phase.EHLO2, Class.OK, sentence)
+
+
+def _demand(route: Route, settings: DeliverySettings) -> Demand:
+    return Demand(identity=route.identity, anchors=route.policy.anchors, roots=settings.trust_roots)
+
+
+def _open(address: Address, demand: Demand, settings: DeliverySettings) -> VerifiedSession:
+    return open_session(address, demand, helo_name=settings.helo_name, timeouts=settings.timeouts)
+
+
+def _look_up(route: Route, settings: DeliverySettings) -> Hosts:
+    """Ask the DNS for the hosts, or for the addresses of the next hop."""
+    resolver = Resolver(settings.dns_servers, settings.dns_timeout)
+    if route.next_hop == NO_HOST:
+        return Hosts((), _config_failure(route.sentence))
+    if route.next_hop:
+        host, port = route.next_hop
+        return mx.resolve_next_hop(host, port or settings.port, resolver=resolver)
+    bounds = mx.Bounds(
+        allow_networks=settings.allow_networks, own_addresses=settings.own_addresses, own_names=settings.own_names
+    )
+    return mx.look_up(route.domain, settings.port, resolver=resolver, bounds=bounds, shuffle=SHUFFLE)
 
 
 def _went_stale(result: HostResult) -> bool:
