@@ -10,7 +10,8 @@ from portal.demo.ports import free_port
 from portal.env import BASE_DIR
 
 LOOPBACK = "127.0.0.1"
-DATA = BASE_DIR / "var" / "demo"
+# DEMO_DIR serves tests, which must not empty the folder of a demo that somebody looks at.
+DATA = Path(os.environ.get("DEMO_DIR") or BASE_DIR / "var" / "demo")
 MX_ADDRESSES = (cast.HOME_IP, *(receiver.ip for receiver in cast.RECEIVERS))
 
 

@@ -75,7 +75,7 @@ def run(*, once: bool) -> int:
         signal.signal(number, end)
     authority = make_certificates(places)
     log_file = places.data / "log"
-    narrator.say(f"Starting Postern; its log is {log_file.relative_to(BASE_DIR)}")
+    narrator.say(f"Starting Postern; its log is {log_file}")
     with log_file.open("w", encoding="utf-8") as log:
         postern = start_postern(log)
         try:

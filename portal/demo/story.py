@@ -67,7 +67,7 @@ class Story:
         self.tell.say(f"  staff's pages:  {self.places.portal}/staff/")
         self.tell.say(f"                  {self.staff.address}, password: {self.staff.password}")
         self.tell.say(f"                  authenticator secret: {self.staff.totp_secret}")
-        self.tell.say("  Ctrl-C ends the demo; its data stays in var/demo until the next.\n")
+        self.tell.say(f"  Ctrl-C ends the demo; its data stays in {self.places.data} until the next.\n")
 
     def watch(self, over: Callable[[], bool]) -> None:
         """Show whatever mail arrives from now on, until `over`."""

@@ -73,7 +73,7 @@ def reply(story: Story, rita: Visitor, page: Page) -> None:
     """Reply with a file, and wait until it is at Sam's server."""
     form_page = rita.get(page.link_to("/reply/").target)
     form = form_page.form_with("text")
-    sent = rita.submit(form_page, form, text=cast.REPLY, uploads={"files": (ORDER_NAME, ORDER)})
+    sent = rita.submit(form_page, form, text=cast.REPLY, upload=(ORDER_NAME, ORDER))
     story.tell.check("the portal has taken her reply", good=not any("text" in form.fields for form in sent.forms))
     arrival = story.stage.mail.wait_for(is_reply, MAIL)
     if arrival is None:

@@ -62,13 +62,15 @@ class Visitor:
         """Return the page at `address`, absolute or a path, redirects followed."""
         return self._open(urllib.request.Request(urljoin(self._base + "/", address)))  # noqa: S310, our own portal
 
-    def submit(self, page: Page, form: Form, *, uploads: dict[str, Upload] | None = None, **values: str) -> Page:
-        """Return what comes back when `form` of `page` is sent with `values` typed."""
+    def submit(self, page: Page, form: Form, *, upload: Upload | None = None, **values: str) -> Page:
+        """Return what comes back when `form` of `page` is sent with `values` typed and `upload` chosen."""
+        if upload and not form.files:
+            raise Astray(f"{page.url} takes no file")
         fields = form.fields | values
         if form.buttons and form.buttons[0][0]:
             fields.setdefault(*form.buttons[0])
         if form.multipart:
-            kind, body = multipart(fields, {name: (uploads or {}).get(name) for name in form.files})
+            kind, body = multipart(fields, {name: upload if name == form.files[0] else None for name in form.files})
         else:
             kind, body = "application/x-www-form-urlencoded", urlencode(fields).encode()
         target = urljoin(page.url, form.action or page.url)
