@@ -5,6 +5,7 @@ Values in, a `Report` out: no database, no settings. What becomes of a recipient
 """
 
 import random
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class DeliverySettings:
     own_names: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
     trust_roots: str = ""
+    budget: float = 1000.0  # seconds for one attempt, but for the last wait after a dot: less than a lease
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 
@@ -151,6 +153,7 @@ class Attempt:
     def __init__(self, job: Job, settings: DeliverySettings, connections: Connections) -> None:
         self.job, self.settings, self.connections = job, settings, connections
         self.demand = _demand(job.route, settings)
+        self.ends = time.monotonic() + settings.budget
         self.waiting = list(job.recipients)
         self.results: list[HostResult] = []
         self.started = False
@@ -162,6 +165,9 @@ class Attempt:
             self.results.append(hosts.failure)
         for address in hosts.addresses:
             if not self.waiting:
+                break
+            if time.monotonic() >= self.ends:
+                self.results.append(_out_of_time(address))
                 break
             try:
                 self._note(self._try(address))
@@ -189,7 +195,7 @@ class Attempt:
             if not _went_stale(result):
                 return result
         try:
-            session = _open(address, self.demand, self.settings)
+            session = _open(address, self.demand, self.settings, self.ends)
         except HostFailed as failed:
             return failed.result
         return self._send(address, session)
@@ -198,7 +204,7 @@ class Attempt:
         """Send to those who still wait, and keep the session if it is fit for another message."""
         try:
             self._start()
-            result = send(session, self._outgoing(), self.waiting)
+            result = send(session, self._outgoing(), self.waiting, self.ends)
         except BaseException:
             session.close()
             raise
@@ -233,7 +239,7 @@ def probe(route: Route, settings: DeliverySettings) -> Report:
 def _probe_host(address: Address, demand: Demand, settings: DeliverySettings) -> HostResult:
     """Go as far as the second EHLO at one address."""
     try:
-        session = _open(address, demand, settings)
+        session = _open(address, demand, settings, time.monotonic() + settings.budget)
     except HostFailed as failed:
         return failed.result
     session.quit()
@@ -245,8 +251,8 @@ def _demand(route: Route, settings: DeliverySettings) -> Demand:
     return Demand(identity=route.identity, anchors=route.policy.anchors, roots=settings.trust_roots)
 
 
-def _open(address: Address, demand: Demand, settings: DeliverySettings) -> VerifiedSession:
-    return open_session(address, demand, helo_name=settings.helo_name, timeouts=settings.timeouts)
+def _open(address: Address, demand: Demand, settings: DeliverySettings, ends: float) -> VerifiedSession:
+    return open_session(address, demand, helo_name=settings.helo_name, timeouts=settings.timeouts, ends=ends)
 
 
 def _look_up(route: Route, settings: DeliverySettings) -> Hosts:
@@ -267,6 +273,12 @@ def _went_stale(result: HostResult) -> bool:
     """Return whether a kept session had been closed by the host meanwhile, which says nothing about this message."""
     unsaid = result.smtp_code in {None, 421}
     return result.class_ is Class.TEMP and result.phase is Phase.MAIL and unsaid
+
+
+def _out_of_time(address: Address) -> HostResult:
+    """Return that a host was not asked: without this, one slow host could outlast the lease of its rows."""
+    sentence = f"The time for this attempt ran out before {address.host} was tried"
+    return HostResult(mx_host=address.host, class_=Class.TEMP, phase=Phase.LOOKUP, sentence=sentence)
 
 
 def _config_failure(sentence: str) -> HostResult:

@@ -11,6 +11,7 @@ from gateway.rules.networks import Network, is_within
 from gateway.rules.outcome import Class, HostResult, Phase
 
 MOST_ADDRESSES = 5
+MOST_HOSTS = 10  # whose addresses are asked for: a domain with hundreds would take longer than a lease
 
 Shuffle = Callable[[MutableSequence[str]], None]
 
@@ -106,13 +107,13 @@ def _mx_hosts(domain: str, resolver: Resolver, bounds: Bounds, shuffle: Shuffle)
 
 
 def in_order(records: Sequence[tuple[int, str]], shuffle: Shuffle) -> list[str]:
-    """Return the hosts by preference, lowest number first, those of one preference shuffled; no host twice."""
+    """Return the hosts by preference, lowest number first, those of one preference shuffled; no host twice, ten at most."""
     ordered: list[str] = []
     for _, group in groupby(sorted(records), key=lambda record: record[0]):
         equals = [names.normal(host) for _, host in group if host]
         shuffle(equals)
         ordered += equals
-    return list(dict.fromkeys(ordered))
+    return list(dict.fromkeys(ordered))[:MOST_HOSTS]
 
 
 def _allowed(domain: str, hosts: Sequence[str], resolver: Resolver, bounds: Bounds) -> Iterator[tuple[str, str]]:

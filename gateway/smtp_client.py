@@ -7,6 +7,7 @@ envelope or a message can cross in plain text.
 """
 
 import errno
+import math
 import re
 import ssl
 import time
@@ -205,9 +206,14 @@ def _prove(wire: Wire, address: Address, demand: Demand) -> ssl.SSLSocket:
     return sock
 
 
-def open_session(address: Address, demand: Demand, *, helo_name: str, timeouts: Timeouts) -> VerifiedSession:
-    """Return a session with verified TLS at one address. Raises HostFailed, with the reason as evidence."""
-    opening = Opening(address, demand, helo_name, timeouts)
+def open_session(
+    address: Address, demand: Demand, *, helo_name: str, timeouts: Timeouts, ends: float = math.inf
+) -> VerifiedSession:
+    """Return a session with verified TLS at one address. Raises HostFailed, with the reason as evidence.
+
+    At `ends` (on time.monotonic()) every wait is over, whatever `timeouts` say.
+    """
+    opening = Opening(address, demand, helo_name, timeouts, ends)
     try:
         return opening.session()
     except BaseException:
@@ -218,8 +224,11 @@ def open_session(address: Address, demand: Demand, *, helo_name: str, timeouts: 
 class Opening:
     """A connection from its first byte to verified TLS, and what it has shown so far."""
 
-    def __init__(self, address: Address, demand: Demand, helo_name: str, timeouts: Timeouts) -> None:
+    def __init__(
+        self, address: Address, demand: Demand, helo_name: str, timeouts: Timeouts, ends: float = math.inf
+    ) -> None:
         self.address, self.demand, self.helo_name, self.timeouts = address, demand, helo_name, timeouts
+        self.ends = ends
         self.seen: dict[str, Any] = {}
         self.wire: Wire | None = None
 
@@ -250,7 +259,7 @@ class Opening:
 
     def _connect(self) -> Wire:
         with self._guard(Phase.CONNECT):
-            self.wire = Wire.connect(self.address.ip, self.address.port, self.timeouts.connect)
+            self.wire = Wire.connect(self.address.ip, self.address.port, self.timeouts.connect, self.ends)
         return self.wire
 
     def offer(self, wire: Wire) -> None:
@@ -355,7 +364,9 @@ def look_at_certificate(address: Address, helo_name: str, timeouts: Timeouts) ->
     hasty = replace(timeouts, connect=LOOK_SECONDS, greeting=LOOK_SECONDS, ehlo=LOOK_SECONDS, starttls=LOOK_SECONDS)
     opening = Opening(address, Demand(), helo_name, hasty)
     try:
-        wire = opening.wire = Wire.connect(address.ip, address.port, min(timeouts.connect, LOOK_SECONDS))
+        wire = opening.wire = Wire.connect(
+            address.ip, address.port, min(timeouts.connect, LOOK_SECONDS), time.monotonic() + 3 * LOOK_SECONDS
+        )
         opening.offer(wire)
         wire.start_tls(trust.curious_context(), address.host, LOOK_SECONDS)
         return peer.describe_certificates(wire.sock) if isinstance(wire.sock, ssl.SSLSocket) else {}
@@ -371,18 +382,20 @@ def extensions(hello: Reply) -> dict[str, str]:
     return {keyword.upper(): parameters.strip() for keyword, _, parameters in lines}
 
 
-def send(session: VerifiedSession, message: Outgoing, recipients: Sequence[str]) -> HostResult:
+def send(session: VerifiedSession, message: Outgoing, recipients: Sequence[str], ends: float = math.inf) -> HostResult:
     """Send `message` to `recipients` over `session` and return what the host said of each.
 
     Recipients that a transaction has no room for (4.5.3) go into the next one.
     Errors of reading the message itself are raised, after the connection is
     closed without a dot; but once the host has taken a copy, they only put off
-    those who still wait. Needs a session that is `usable()`.
+    those who still wait. At `ends` (on time.monotonic()) every wait is over but the one
+    for the reply to the dot. Needs a session that is `usable()`.
     """
     session.messages += 1
     waiting = list(dict.fromkeys(recipients))
     settled: dict[str, RecipientReply] = {}
     while waiting:
+        session.wire.ends = ends
         transaction = Transaction(session, message, waiting[:MOST_RECIPIENTS])
         try:
             settled |= transaction.run()
@@ -481,6 +494,7 @@ class Transaction:
         with self.session.guard(Phase.BODY), closing(self.message.open_raw()) as source:
             for block in stuffed(_blocks(source)):
                 self.session.wire.send(block, self.timeouts.block)
+        self.session.wire.ends = math.inf  # this wait must not be cut short: the host may be taking the message
         reply, class_ = self._ask(Phase.DOT, ".", self.timeouts.dot)
         self.session.dirty = False
         if class_:

@@ -6,6 +6,7 @@ and overlooks bytes that somebody put between "220" and the handshake. So the
 little that is needed of it is here, with those bounds.
 """
 
+import math
 import socket
 import ssl
 import time
@@ -15,6 +16,11 @@ from gateway.rules.names import is_domain
 from gateway.rules.replies import LONGEST_LINE, MOST_LINES, Malformed, Reply, parse_line
 
 RECEIVE = 16 * 1024
+
+
+def _at_most(wait: float, ends: float) -> float:
+    """Return how long to wait, at most until `ends`; never 0, which would mean "don't block"."""
+    return max(min(wait, ends - time.monotonic()), 0.001)
 
 
 class Lost(Exception):  # noqa: N818, it says what happened
@@ -32,19 +38,20 @@ class Injected(Exception):  # noqa: N818, it says what happened
 class Wire:
     """One TCP connection, plain until `start_tls`. Times are in seconds, for a whole reply or block."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, ends: float = math.inf) -> None:
         self.sock = sock
+        self.ends = ends  # on time.monotonic(): no wait lasts longer, but for the reply to the dot
         self._received = bytearray()
 
     @classmethod
-    def connect(cls, ip: str, port: int, wait: float) -> "Wire":
+    def connect(cls, ip: str, port: int, wait: float, ends: float = math.inf) -> "Wire":
         """Return a connection to one address. Raises Lost."""
         try:
-            sock = socket.create_connection((ip, port), wait)
+            sock = socket.create_connection((ip, port), _at_most(wait, ends))
         except OSError as error:
             raise Lost(error) from error
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return cls(sock)
+        return cls(sock, ends)
 
     def command(self, line: str, wait: float) -> Reply:
         """Send one command and return its reply. Raises Lost, Malformed."""
@@ -54,7 +61,7 @@ class Wire:
     def send(self, data: bytes, wait: float) -> None:
         """Send all of `data`. Raises Lost."""
         try:
-            self.sock.settimeout(wait)
+            self.sock.settimeout(_at_most(wait, self.ends))
             self.sock.sendall(data)
         except OSError as error:
             raise Lost(self._last_word() or error) from error
@@ -72,7 +79,7 @@ class Wire:
 
     def reply(self, wait: float) -> Reply:
         """Return one whole reply, at most 128 lines, all of one code. Raises Lost, Malformed."""
-        deadline = time.monotonic() + wait
+        deadline = min(time.monotonic() + wait, self.ends)
         lines: list[str] = []
         codes: set[int] = set()
         more = True
@@ -99,7 +106,7 @@ class Wire:
     def _receive(self, deadline: float) -> None:
         """Wait for some bytes, until `deadline`."""
         try:
-            self.sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            self.sock.settimeout(_at_most(math.inf, deadline))
             data = self.sock.recv(RECEIVE)
         except OSError as error:
             raise Lost(error) from error
@@ -113,7 +120,7 @@ class Wire:
             raise Injected
         if not (is_domain(server_name) or ":" in server_name):
             raise ValueError("no name that a certificate could have")  # ssl would lose the socket over it
-        self.sock.settimeout(wait)
+        self.sock.settimeout(_at_most(wait, self.ends))
         self.sock = context.wrap_socket(self.sock, server_hostname=server_name)
 
     def close(self) -> None:

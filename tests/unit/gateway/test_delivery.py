@@ -457,3 +457,17 @@ def test_a_session_sends_for_a_hundred_messages_at_most(ca, roots):
         send(session, Outgoing(reverse_path="", size=2, open_raw=lambda: io.BytesIO(b"\r\n")), [RITA])
         assert not session.usable()
         session.quit()
+
+
+@pytest.mark.parametrize("script", [{"rcpt": HANG}, {"mail": HANG}])
+def test_a_slow_host_can_not_outlast_the_lease(try_it, script):
+    report, _ = try_it(Script(**script), settings={"budget": 0.3, "timeouts": Timeouts()})
+    assert action(report) is Action.RETRY
+
+
+def test_when_time_is_up_no_further_host_is_asked_and_nobody_is_judged_by_half(settings_for, job_for):
+    """One host without TLS and one that was not asked are no reason to hold."""
+    with dns_server(Zone().mx("partner.example", MX1)) as dns:
+        report = attempt(job_for(), settings_for(dns, 25, budget=0.0))
+    assert "ran out" in report.results[0].sentence
+    assert action(report) is Action.RETRY

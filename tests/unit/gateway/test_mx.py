@@ -38,6 +38,10 @@ def test_equal_preferences_are_shuffled_and_no_host_comes_twice():
     assert in_order(records, lambda hosts: hosts.reverse()) == ["a", "b", "c"]
 
 
+def test_a_domain_with_hundreds_of_hosts_costs_ten_look_ups():
+    assert len(in_order([(10, f"mx{number}") for number in range(300)], keep)) == 10
+
+
 def test_both_families_are_used_by_turns_and_five_addresses_at_most():
     zone = Zone().mx(D, MX1, ip="192.0.2.1").add(MX1, "A", "192.0.2.2", "192.0.2.3", "192.0.2.4")
     zone.add(MX1, "AAAA", "2001:db8::1")
