@@ -59,7 +59,7 @@ def build_reply(
         yield _header([*fields, *_TEXT])
         yield from _quoted_printable(text)
         return
-    yield _header([*fields, ("Content-Type", f'multipart/mixed; boundary="{boundary}"')])
+    yield _header([*fields, ("Content-Type", f'multipart/mixed;\r\n boundary="{boundary}"')])
     yield f"--{boundary}\r\n".encode() + _header(_TEXT)
     yield from _quoted_printable(text)
     for number, file in enumerate(attachments, start=1):
@@ -108,7 +108,7 @@ def _attachment_fields(file: "UploadedFile[Any]", number: int) -> list[tuple[str
 
 def _quoted_printable(text: str) -> Iterator[bytes]:
     """Yield `text` as quoted-printable UTF-8, some lines at a time, ending with a line end."""
-    lines = many_lines(text).split("\n")
+    lines = many_lines(text).removesuffix("\n").split("\n")
     block: list[str] = []
     size = 0
     for line in lines:

@@ -82,7 +82,7 @@ class _Splitter:
 
     def run(self) -> bool:
         """Walk the message; return whether a limit was passed."""
-        block = mime_headers.read_block(self._source)
+        block = mime_headers.read_block(self._source, is_first=True)
         self._sink.headers(mime_headers.message_headers(block.fields))
         self._entity(block, _Place())
         return self._overflow

@@ -19,7 +19,8 @@ VALUE_LIMIT = 64 * 1024
 SUBJECT_LIMIT = 1000
 MAX_IDS = 100
 
-_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
+# Names with bytes that RFC 5322 section 3.6.8 forbids are fields too, which nobody asks for.
+_FIELD = re.compile(rb"([^\s:]{1,200})[ \t]*:")
 _FOLD = re.compile(r"\r?\n(?=[ \t])|[\r\n]+")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}", re.ASCII)
@@ -60,17 +61,21 @@ class PartHeaders(NamedTuple):
     boundary: bytes = b""
 
 
-def read_block(source: Source) -> Block:
+def read_block(source: Source, *, is_first: bool = False) -> Block:
     """Return the header block at which `source` stands; after it the body begins.
 
     A line that is no header line begins the body, so that it is seen; a first
-    line "From ..." of a mailbox file is dropped.
+    line "From ..." of a mailbox file is dropped, and so are blank lines before
+    the message's own header (`is_first`).
     """
     fields = _Fields()
     while True:
         line = source.header_line()
         if isinstance(line, Stop):
             return Block(fields.found, line, fields.truncated)
+        if is_first and line.isspace():
+            continue
+        is_first = False
         if not fields.add(line):
             if line.strip(b"\r\n"):
                 source.unread(line)
@@ -102,7 +107,7 @@ class _Fields:
         if self.truncated:
             return True
         if match:
-            self._values = self.found.setdefault(match[1].decode("ascii").lower(), [])
+            self._values = self.found.setdefault(match[1].decode("ascii", "replace").lower(), [])
             self._values.append(line[match.end() :])
         elif self._values is not None:
             self._append(line)

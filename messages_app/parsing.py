@@ -130,12 +130,12 @@ class _Feeder(threading.Thread):
     def _feed(self) -> None:
         """Copy block by block and close; a child that is gone is no error here."""
         target = cast("BinaryIO", self._child.stdin)
-        while block := self._reader.read(_BLOCK):
-            self.fed += len(block)
-            if not _written(target, block):
-                return
-        with suppress(BrokenPipeError):
-            target.close()
+        try:
+            while (block := self._reader.read(_BLOCK)) and _written(target, block):
+                self.fed += len(block)
+        finally:
+            with suppress(BrokenPipeError):
+                target.close()
 
 
 def _written(target: BinaryIO, block: bytes) -> bool:
@@ -201,16 +201,16 @@ class _Answer:
             raise _DistrustedError
 
     def _count(self, payload: bytes) -> None:
-        """Refuse more bytes than were fed: decoding makes nothing longer."""
+        """Refuse more bytes than were fed, the block on its way included: decoding makes nothing longer."""
         self._received += len(payload)
-        if self._received > self._feeder.fed:
+        if self._received > self._feeder.fed + _BLOCK:
             raise _DistrustedError
 
 
 def _checked(read: Any, known: Any, payload: bytes) -> Any:
     """Return `read(known, value)` of a JSON payload; whatever does not fit is distrusted."""
     try:
-        return read(known, json.loads(payload))
+        return read(known, _list(json.loads(payload)))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise _DistrustedError from error
 
@@ -223,7 +223,7 @@ def _part_of(number: int, value: Any) -> PartMeta:
     return PartMeta(number, role, *map(_text, (name, media_type, content_id)))
 
 
-def _message_of(parts: tuple[PartMeta, ...], value: Any) -> ParsedMessage:
+def _message_of(parts: tuple[PartMeta, ...], value: list[Any]) -> ParsedMessage:
     """Return the message of a frame, with the parts that really came."""
     answered = ParsedMessage(*value)
     return ParsedMessage(
@@ -262,6 +262,13 @@ def _with_html(message: ParsedMessage, body: SanitisedBody) -> ParsedMessage:
         parts=with_roles(message.parts, set(body.shown)),
         html_refused=body.refused,
     )
+
+
+def _list(value: Any) -> list[Any]:
+    """Return `value`, which must be a list."""
+    if not isinstance(value, list):
+        raise TypeError
+    return value
 
 
 def _text(value: Any) -> str:

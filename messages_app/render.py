@@ -11,7 +11,7 @@ from typing import NamedTuple
 import nh3
 
 from messages_app.linkify import linkify
-from messages_app.rules.html_tokens import depth, text_of
+from messages_app.rules.html_tokens import depth, escaping_cost, text_of
 from messages_app.rules.styles import filter_style
 
 __all__ = ["SafeHTML", "linkify", "safe_html", "text_of"]
@@ -21,6 +21,8 @@ __all__ = ["SafeHTML", "linkify", "safe_html", "text_of"]
 INPUT_LIMIT = 6 * 1024 * 1024
 OUTPUT_LIMIT = 4 * 1024 * 1024
 DEPTH_LIMIT = 256
+# About 2 s: 50,000 ampersands in a megabyte.
+COST_LIMIT = 5 * 10**10
 
 _TAGS = frozenset(
     """
@@ -87,11 +89,12 @@ def safe_html(
     `cid_url` gives the address for an image of the message by what stands after
     "cid:", or None for none; without it "cid:" addresses stay as tokens. A blocked
     image keeps its alternative text. Links are http, https or mailto and open in a
-    window of their own; `link_url` may put a page that asks before them.
+    window of their own; `link_url` may put the absolute address of a page that asks
+    before them.
     Beyond the limits of size and nesting it falls back to text. Raises what
     `cid_url` and `link_url` raise, and nothing for what the HTML holds.
     """
-    if len(html) > INPUT_LIMIT or depth(html) > DEPTH_LIMIT:
+    if len(html) > INPUT_LIMIT or escaping_cost(html) > COST_LIMIT or depth(html) > DEPTH_LIMIT:
         return _plain(html, link_url)
     attributes = _Attributes(cid_url, remote_images, link_url)
     cleaned = nh3.clean(

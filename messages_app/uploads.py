@@ -42,6 +42,7 @@ class SealedUploadHandler(FileUploadHandler):
 
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
+        self._hopeless = False
         self._total = 0
         self._size = 0
         self._sink: _Sink = _Sink()
@@ -54,13 +55,14 @@ class SealedUploadHandler(FileUploadHandler):
         boundary: str,  # noqa: ARG002  # same
         encoding: str | None = None,  # noqa: ARG002  # same
     ) -> tuple[Any, Any] | None:
-        """Refuse a request that is far too large before it is read."""
-        if content_length > _HOPELESS * settings.UPLOAD_LIMIT:
-            raise StopUpload(connection_reset=True)
+        """Note whether the request is far too large; Django takes a refusal from `new_file` on only."""
+        self._hopeless = content_length > _HOPELESS * settings.UPLOAD_LIMIT
         return None
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Begin a file."""
+        """Begin a file. Raises StopUpload where the rest is not worth reading."""
+        if self._hopeless:
+            raise StopUpload(connection_reset=True)
         super().new_file(*args, **kwargs)
         self._size = 0
         self._sink = _Sink()
@@ -68,9 +70,9 @@ class SealedUploadHandler(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:  # noqa: ARG002  # Django's signature
         """Take a block of the file. Raises SkipFile when it passes the limit."""
         self._total += len(raw_data)
+        self._size += len(raw_data)
         if self._total > settings.UPLOAD_LIMIT:
             self._refuse()
-        self._size += len(raw_data)
         self._sink.write(raw_data)
         return None
 

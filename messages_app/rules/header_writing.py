@@ -10,8 +10,8 @@ from messages_app.rules.display import one_line
 TEXT_LIMIT = 500
 # RFC 5322 section 2.1.1: at most 998 characters a line, better 78.
 _LINE = 76
-# 45 bytes of UTF-8 make 60 of base64: an encoded word of 72 (RFC 2047 section 2 allows 75).
-_WORD_BYTES = 45
+# 42 bytes of UTF-8 make an encoded word of 68 (RFC 2047 section 2 allows 75), behind "Subject: " a line of 77.
+_WORD_BYTES = 42
 _NAME_PIECE = 50
 _PLAIN = re.compile(r"[ -~]*")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 ._+()-]{1,60}")

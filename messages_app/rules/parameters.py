@@ -49,11 +49,10 @@ def _unquoted(raw: str) -> str:
 def _joined(parts: dict[int, tuple[bool, str]]) -> str:
     """Return numbered pieces as one text; the first names the charset."""
     charset, data, encoded_any = "", b"", False
-    for number, (encoded, value) in sorted(parts.items()):
+    for _, (encoded, value) in sorted(parts.items()):
         encoded_any = encoded_any or encoded
         if encoded and not charset and value.count("'") >= 2:  # noqa: PLR2004  # charset'language'text
             charset, _, value = value.split("'", 2)  # noqa: PLW2901  # the rest is the value
         data += unquote_to_bytes(value) if encoded else value.encode("utf-8", "replace")
-        del number
     text = charsets.decode(data, charset)
     return text if encoded_any else decode_words(text)
