@@ -7,6 +7,8 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class PortalConfig(AppConfig):
+    """The Django app of the project."""
+
     name = "portal"
 
     def ready(self) -> None:
@@ -15,4 +17,6 @@ class PortalConfig(AppConfig):
 
 
 class StaffSiteConfig(AdminConfig):
+    """The admin, on our own site."""
+
     default_site = "portal.staff_site.StaffSite"

@@ -14,11 +14,11 @@ class CacheRouter:
 
     def db_for_read(self, model: Any, **_hints: Any) -> str | None:
         """Return where `model` is read."""
-        return self._alias(model._meta.app_label)
+        return self._alias(model._meta.app_label)  # noqa: SLF001, Django's documented way to ask
 
     def db_for_write(self, model: Any, **_hints: Any) -> str | None:
         """Return where `model` is written."""
-        return self._alias(model._meta.app_label)
+        return self._alias(model._meta.app_label)  # noqa: SLF001, Django's documented way to ask
 
     def allow_relation(self, _one: Any, _other: Any, **_hints: Any) -> bool | None:
         """Leave relations to Django."""

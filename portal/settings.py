@@ -60,7 +60,9 @@ REDIS_URL = env.str("REDIS_URL", default="")
 _SQLITE = {
     "timeout": 20,
     "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
+    # secure_delete: a shredded wrap must not live on in a free page.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+    "PRAGMA secure_delete=ON;",
 }
 if EMBEDDED:
     _database["OPTIONS"] = dict(_SQLITE)

@@ -3,9 +3,20 @@
 from allauth.account.models import EmailAddress
 
 from messages_app.models import Recipient
+from messages_app.rules.mailbox import fold
 from messages_app.rules.states import IN_PORTAL
 from notifications.models import Invitation
 from portal.accounts.cookies import digest
+
+# In place of a token: someone typed the portal's address instead of following the link.
+DIRECT = "pick-up"
+
+
+def newest_waiting(typed: str) -> Recipient | None:
+    """Return the newest message that waits for the mailbox `typed` and that no account has claimed, None without."""
+    waiting = Recipient.objects.filter(mailbox=fold(typed.strip()), state__in=IN_PORTAL, claimed_at=None)
+    recipient = waiting.select_related("message").order_by("-held_at").first()
+    return None if has_account(recipient) else recipient
 
 
 def recipient_of(token: str) -> Recipient | None:

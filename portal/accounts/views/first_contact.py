@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from messages_app.models import Recipient
+from messages_app.rules.mailbox import fold
 from portal.accounts import cookies, mailing
 from portal.accounts.client import client_of
 from portal.accounts.flows import first_contact, invitation
@@ -31,7 +32,7 @@ def open_message(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for the address that the notice was sent to; any address gets the same answer."""
     recipient = invitation.recipient_of(token)
     if request.user.is_authenticated:
-        return _signed_in(request, recipient)
+        return _signed_in(request, token, recipient)
     if invitation.is_over(recipient):
         return render(request, "accounts/link_over.html", status=410)
     form = AddressForm(request.POST or None)
@@ -82,8 +83,10 @@ def choose_password(request: HttpRequest, token: str) -> HttpResponse:
     return _sign_in(request, user, contact)
 
 
-def _signed_in(request: HttpRequest, recipient: Recipient | None) -> HttpResponse:
+def _signed_in(request: HttpRequest, token: str, recipient: Recipient | None) -> HttpResponse:
     """Lead the owner to the message, and tell anyone else that the notice is for another address."""
+    if token == invitation.DIRECT:
+        return redirect("inbox")
     if recipient and recipient.claimed_by_id == request.user.pk:
         return HttpResponseRedirect(message_path(recipient))
     for_address = masked(recipient.mailbox) if recipient else ""
@@ -97,8 +100,13 @@ def _to_sign_in(recipient: Recipient | None) -> HttpResponse:
 
 
 def _answer_address(request: HttpRequest, token: str, recipient: Recipient | None, typed: str) -> HttpResponse:
-    """Begin a first contact, for a wrong address too; where an account exists, any address leads to sign-in."""
-    if over_limit(request, "first_contact", recipient.mailbox if recipient else token):
+    """Begin a first contact, for a wrong address too; where an account exists, any address leads to sign-in.
+
+    Without a link, an address that has an account gets the same page as one that nobody ever wrote to.
+    """
+    if token == invitation.DIRECT:
+        recipient = invitation.newest_waiting(typed)
+    if over_limit(request, "first_contact", _limited(token, recipient, typed)):
         return too_many(request)
     if recipient and invitation.has_account(recipient):
         return _to_sign_in(recipient)
@@ -107,6 +115,13 @@ def _answer_address(request: HttpRequest, token: str, recipient: Recipient | Non
     response = redirect("open_code", token=token)
     cookies.write(response, cookies.FIRST_CONTACT, started.nonce, lasts=COOKIE_LASTS)
     return response
+
+
+def _limited(token: str, recipient: Recipient | None, typed: str) -> str:
+    """Return what is counted against the limit: the mailbox that would get mail, or else what was asked with."""
+    if recipient:
+        return recipient.mailbox
+    return fold(typed.strip()) if token == invitation.DIRECT else token
 
 
 def _mail_code(request: HttpRequest, started: Started) -> None:

@@ -19,6 +19,7 @@ from messages_app.rules.mailbox import fold
 from messages_app.rules.states import State
 from notifications.invitations import new_token
 from notifications.models import Notice
+from portal.accounts.flows.invitation import DIRECT
 from portal.accounts.models import FirstContact, User
 from tests.app.accounts.conftest import PASSWORD, RITA, SAM, go_to_code, go_to_password, make_held, register
 
@@ -341,3 +342,21 @@ def test_all_links_to_one_mailbox_share_its_limit(token, mailed, held):
     links = [token, new_token(held), new_token(make_held())]
     answers = [go_to_code(Client(), link).status_code for link in links * 3]
     assert answers == [302] * 6 + [429] * 3
+
+
+def test_whoever_does_not_want_to_click_types_the_portals_address_and_begins_there(client, held, mailed):
+    response = register(client, DIRECT, mailed)
+    held.refresh_from_db()
+    assert held.claimed_by == User.objects.get(email=RITA)
+    assert str(held.pk) in response["Location"]
+
+
+@pytest.mark.parametrize("typed", ["nobody@partner.example", RITA])
+def test_beginning_without_a_link_tells_nobody_who_has_mail_or_an_account(client, held, token, mailed, typed):
+    register(Client(), token, mailed)
+    make_held()
+    mailed.all.clear()
+    answered = client.post(reverse("open", args=[DIRECT]), {"address": typed})
+    unknown = Client().post(reverse("open", args=[DIRECT]), {"address": "stranger@elsewhere.example"})
+    assert (answered.status_code, answered["Location"]) == (unknown.status_code, unknown["Location"])
+    assert mailed.all == []
