@@ -107,7 +107,10 @@ def _mx_hosts(domain: str, resolver: Resolver, bounds: Bounds, shuffle: Shuffle)
 
 
 def in_order(records: Sequence[tuple[int, str]], shuffle: Shuffle) -> list[str]:
-    """Return the hosts by preference, lowest number first, those of one preference shuffled; no host twice, ten at most."""
+    """Return the hosts by preference, lowest number first, those of one preference shuffled.
+
+    No host comes twice, and ten at most.
+    """
     ordered: list[str] = []
     for _, group in groupby(sorted(records), key=lambda record: record[0]):
         equals = [names.normal(host) for _, host in group if host]

@@ -21,8 +21,8 @@ from gateway.mx import Address
 from gateway.rules import names, replies
 from gateway.rules.outcome import Class, HostResult, Phase, RecipientReply, printable
 from gateway.rules.replies import Malformed, Reply
-from gateway.rules.tls import HOST_MISMATCH, ResultType, certificate_failure, is_broken_off
-from gateway.wire import Injected, Lost, Wire
+from gateway.rules.tls import HOST_MISMATCH, ResultType, certificate_failure
+from gateway.wire import Injected, Lost, Wire, is_broken_off
 
 BLOCK = 64 * 1024
 MOST_MESSAGES = 100

@@ -23,6 +23,15 @@ def _at_most(wait: float, ends: float) -> float:
     return max(min(wait, ends - time.monotonic()), 0.001)
 
 
+def is_broken_off(error: OSError) -> bool:
+    """Return whether a handshake ended without a word: end of file, reset or timeout (row 12).
+
+    Anything else is an alert or a refusal of our own, and final (row 11).
+    """
+    silent = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    return isinstance(error, silent) or not isinstance(error, ssl.SSLError)
+
+
 class Lost(Exception):  # noqa: N818, it says what happened
     """The connection is gone, or nothing came in time. `error` is the system's word for it."""
 

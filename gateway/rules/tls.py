@@ -1,6 +1,5 @@
 """TLS levels, under Postfix's names, what a failed session shows, and what to do when none can be had."""
 
-import ssl
 from enum import StrEnum
 
 
@@ -54,15 +53,6 @@ VERIFY_CODES: dict[int, tuple[ResultType, str]] = {
 def certificate_failure(verify_code: int) -> tuple[ResultType, str]:
     """Return the result type of OpenSSL's `verify_code`, and what the host presented, in plain words."""
     return VERIFY_CODES.get(verify_code, (ResultType.VALIDATION_FAILURE, "a certificate that does not verify"))
-
-
-def is_broken_off(error: OSError) -> bool:
-    """Return whether a handshake ended without a word: end of file, reset or timeout (row 12).
-
-    Anything else is an alert or a refusal of our own, and final (row 11).
-    """
-    silent = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-    return isinstance(error, silent) or not isinstance(error, ssl.SSLError)
 
 
 def enhanced_code(result_type: str) -> str:

@@ -24,7 +24,7 @@ from gateway.smtp_client import (
     send,
     stuffed,
 )
-from gateway.wire import Lost, Wire
+from gateway.wire import Lost, Wire, is_broken_off
 from tests.fakes.mx import Script, mx_host, server_context
 
 MX1 = "mx1.partner.example"
@@ -148,3 +148,17 @@ def test_a_host_name_that_is_none_in_tls_fails_like_a_handshake(ca, roots):
         with pytest.raises(HostFailed) as failed:
             open_session(address, Demand(roots=roots), helo_name="gateway", timeouts=Timeouts())
     assert failed.value.result.class_ == "tlsfail"
+
+
+@pytest.mark.parametrize(
+    ("error", "broken_off"),
+    [
+        (ssl.SSLEOFError(), True),
+        (ssl.SSLZeroReturnError(), True),
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (ssl.SSLError(), False),  # an alert
+    ],
+)
+def test_rows_11_and_12_an_alert_is_told_from_silence(error, broken_off):
+    assert is_broken_off(error) is broken_off

@@ -1,7 +1,5 @@
 """What a failed handshake shows."""
 
-import ssl
-
 import pytest
 
 from gateway.rules import tls
@@ -30,20 +28,6 @@ def test_the_answers_to_a_tls_failure_are_choices():
 )
 def test_row_13_each_defect_of_a_certificate_has_its_result_type(code, result_type):
     assert tls.certificate_failure(code)[0] is result_type
-
-
-@pytest.mark.parametrize(
-    ("error", "broken_off"),
-    [
-        (ssl.SSLEOFError(), True),
-        (ssl.SSLZeroReturnError(), True),
-        (ConnectionResetError(), True),
-        (TimeoutError(), True),
-        (ssl.SSLError(), False),  # an alert
-    ],
-)
-def test_rows_11_and_12_an_alert_is_told_from_silence(error, broken_off):
-    assert tls.is_broken_off(error) is broken_off
 
 
 def test_no_tls_and_bad_tls_have_different_codes():
