@@ -27,7 +27,7 @@ def _embedded_secret() -> str:
     """Return the secret key kept in the data directory, made at first use (embedded default)."""
     file = DATA_DIR / "secret_key"
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(get_random_secret_key())
     return file.read_text()
@@ -340,4 +340,4 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = {"format": LOG_FORMAT, "level": LOG_LEVEL}
 
 __all__ = [name for name in dir() if name.isupper()]
-Path(DATA_DIR).mkdir(parents=True, exist_ok=True)
+Path(DATA_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)

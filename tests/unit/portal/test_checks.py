@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from portal.checks import TAG, is_email_url, is_loopback, refuse_to_start_unsafe, run_checks
+from messages_app.sealing import keyring
+from portal.checks import RING, TAG, is_email_url, is_loopback, refuse_to_start_unsafe, run_checks
 
 OFF_LOOPBACK = {"PORTAL_HOST": "mail.example.org", "HTTPS": True}
 
 
 @pytest.fixture
 def ring(tmp_path: Path) -> Path:
-    (tmp_path / "ring").write_bytes(b"not read here")
+    (tmp_path / RING).write_bytes(b"not read here")
     return tmp_path
 
 
@@ -84,6 +85,11 @@ def test_a_seam_is_refused_where_others_can_reach_the_host(safe, seam, reachable
 def test_a_role_that_opens_nothing_needs_no_ring(safe, role):
     safe.ROLE, safe.KEY_DIR = role, None
     assert found() == set()
+
+
+def test_the_ring_is_looked_for_where_it_is_made(settings, tmp_path):
+    settings.KEY_DIR = tmp_path
+    assert keyring._ring_file() == tmp_path / RING
 
 
 def test_an_empty_key_folder_is_no_ring(safe, tmp_path):
