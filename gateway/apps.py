@@ -9,6 +9,7 @@ class GatewayConfig(AppConfig):
     """The Django app."""
 
     name = "gateway"
+    verbose_name = "Delivery"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

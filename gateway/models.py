@@ -55,7 +55,7 @@ class HomeDomain(models.Model):
     level = models.CharField(
         max_length=12, choices=[(Level.VERIFY, "verify"), (Level.SECURE, "secure")], default=Level.VERIFY
     )
-    trusted = models.ManyToManyField(TrustedCertificate, blank=True, related_name="+")
+    trusted = models.ManyToManyField(TrustedCertificate, blank=True, related_name="home_domains")
 
     class Meta:
         ordering = ("domain",)

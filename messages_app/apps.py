@@ -7,4 +7,5 @@ class MessagesAppConfig(AppConfig):
     """The Django app."""
 
     name = "messages_app"
+    verbose_name = "Mail"
     default_auto_field = "django.db.models.BigAutoField"

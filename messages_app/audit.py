@@ -42,6 +42,7 @@ class Event(StrEnum):
     POLICY_CHANGED = "admin:policy:changed"
     RELAY_CHANGED = "admin:relay:changed"
     CERTIFICATE_CHANGED = "admin:certificate:changed"
+    QUEUE_RETRIED = "admin:queue:retried"
     KEY_CREATED = "keys:bucket:created"
     NOTICE_LOOPED = "smtpd:notice:looped"
 

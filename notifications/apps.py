@@ -9,6 +9,7 @@ class NotificationsConfig(AppConfig):
     """The Django app."""
 
     name = "notifications"
+    verbose_name = "Notices"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -1,0 +1,122 @@
+"""Domain policies: how a recipient, a domain or everyone is to be reached, in plain words."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from gateway.admin.audited import AuditedAdmin
+from gateway.admin.cleaning import cleaned
+from gateway.models import DomainPolicy
+from gateway.rules.patterns import normal_match, normal_pattern
+from gateway.rules.tls import Level, OnTLSFailure
+from messages_app.audit import Event
+
+if TYPE_CHECKING:
+    _PolicyForm = forms.ModelForm[DomainPolicy]
+else:  # subscripted by type checkers alone
+    _PolicyForm = forms.ModelForm
+
+LEVELS = (
+    (Level.VERIFY.value, "verify: TLS, and a trusted certificate for the name of the mail server that DNS gives"),
+    (
+        Level.SECURE.value,
+        "secure: a certificate for a name that you list, or of the domain itself, whatever DNS says",
+    ),
+    (Level.PORTAL_ONLY.value, "portal-only: never delivered by SMTP; every message waits in the portal"),
+)
+ON_FAILURE = (
+    (OnTLSFailure.PORTAL.value, "portal: hold it in the portal and tell the recipient"),
+    (OnTLSFailure.DEFER.value, "defer: keep trying until the queue time is over, then tell the sender"),
+    (OnTLSFailure.BOUNCE.value, "bounce: tell the sender at once that it was not delivered"),
+)
+DURATION = "Hours, minutes and seconds as 01:00:00; days before them as 5 00:00:00."
+HELP = {
+    "pattern": "user@example.org, example.org, .example.org (all below it), or * for everyone. The closest one counts.",
+    "match": "At level secure: names that the certificate may have, one a line; .example.org stands for all below it. "
+    "Empty: the recipient's domain and everything below it.",
+    "tls_grace": f"How long to keep trying where TLS used to work and suddenly does not. Empty: 1 hour. {DURATION}",
+    "max_queue": f"How long to keep trying at all. Empty: 5 days. {DURATION}",
+    "hold_oversize": "Hold in the portal what the other server finds too big. Otherwise it bounces.",
+    "trusted": "These certificates replace the public CAs for this pattern: nothing else is believed there any more.",
+    "note": "For your colleagues: why this policy exists.",
+}
+
+
+class PolicyForm(_PolicyForm):
+    """A policy, its names in the form in which they are looked up."""
+
+    level = forms.ChoiceField(choices=LEVELS, widget=forms.RadioSelect, initial=Level.VERIFY)
+    on_tls_failure = forms.ChoiceField(
+        label="When TLS cannot be had", choices=ON_FAILURE, widget=forms.RadioSelect, initial=OnTLSFailure.PORTAL
+    )
+
+    class Meta:
+        help_texts = HELP
+
+    def clean_pattern(self) -> str:
+        """Return the pattern in lower case."""
+        return cleaned(normal_pattern, self.cleaned_data["pattern"])
+
+    def clean_match(self) -> str:
+        """Return the names, one a line."""
+        return cleaned(normal_match, self.cleaned_data["match"])
+
+    def clean_tls_grace(self) -> timedelta | None:
+        """Return the time, which can't be negative."""
+        return _not_negative(self.cleaned_data["tls_grace"])
+
+    def clean_max_queue(self) -> timedelta | None:
+        """Return the time, which can't be negative."""
+        return _not_negative(self.cleaned_data["max_queue"])
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse names that nobody would compare."""
+        data = super().clean() or self.cleaned_data
+        if data.get("match") and data.get("level") != Level.SECURE:
+            self.add_error("match", "These names are compared at level secure only: choose it, or leave this empty.")
+        return data
+
+
+def _not_negative(value: timedelta | None) -> timedelta | None:
+    if value is not None and value < timedelta(0):
+        raise forms.ValidationError("A time cannot be negative.")
+    return value
+
+
+@admin.register(DomainPolicy)
+class DomainPolicyAdmin(AuditedAdmin):
+    """Policies by pattern."""
+
+    event = Event.POLICY_CHANGED
+    form = PolicyForm
+    list_display = ("pattern", "level", "on_tls_failure", "certificates", "note")
+    list_filter = ("level", "on_tls_failure")
+    search_fields = ("pattern", "note")
+    filter_horizontal = ("trusted",)
+    fields = (
+        "pattern",
+        "level",
+        "match",
+        "on_tls_failure",
+        "tls_grace",
+        "max_queue",
+        "hold_oversize",
+        "trusted",
+        "note",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return policies with their certificates."""
+        return super().get_queryset(request).prefetch_related("trusted")
+
+    @admin.display(description="trusted certificates")
+    def certificates(self, policy: DomainPolicy) -> str:
+        """Return the names of what is trusted there."""
+        return ", ".join(certificate.name for certificate in policy.trusted.all()) or "public CAs"
+
+    def name_of(self, row: DomainPolicy) -> str:
+        """Return the pattern."""
+        return row.pattern

@@ -1,0 +1,104 @@
+"""Recipients: where each copy is and why; what waits in the queue may be tried now."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.messages import SUCCESS, WARNING
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from messages_app.admin import display, search
+from messages_app.admin.base import ReadOnlyAdmin, by_whom
+from messages_app.admin.retry import retry_now
+from messages_app.admin.time_range import TimeRangeFilter
+from messages_app.models import Recipient
+
+
+@admin.register(Recipient)
+class RecipientAdmin(ReadOnlyAdmin):
+    """Recipients by state, time and address."""
+
+    list_display = ("queued", "to", "now_is", "why", "next_try", "failures", "of_message")
+    list_filter = ("state", ("queued_at", TimeRangeFilter))
+    list_display_links = ("to",)
+    search_fields = ("pk",)
+    search_help_text = "A whole address or its beginning, or the id of a message or recipient."
+    # Ids are made in the order of time, and indexed.
+    ordering = ("-id",)
+    actions = ("retry",)
+    fields = (
+        "id",
+        "of_message",
+        "address",
+        "mailbox",
+        "destination",
+        "now_is",
+        "reason",
+        "reason_text",
+        "failures",
+        "queued_at",
+        "next_attempt_at",
+        "lease_until",
+        "first_tls_failure_at",
+        "delayed_notified_at",
+        "delivered_at",
+        "held_at",
+        "expires_at",
+        "claimed_by",
+        "claimed_at",
+        "read_at",
+        "ended_at",
+        "shredded_at",
+    )
+    readonly_fields = fields
+    list_select_related = False
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[Recipient], search_term: str
+    ) -> tuple[QuerySet[Recipient], bool]:
+        """Return what the search box names."""
+        return (search.recipients(queryset, search_term) if search_term.strip() else queryset), False
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Return whether this member of staff may touch the queue: nothing else of a recipient can be changed."""
+        return request.user.has_perm("messages_app.change_recipient")
+
+    @admin.action(description="Try now what is waiting in the queue", permissions=["retry"])
+    def retry(self, request: HttpRequest, recipients: QuerySet[Recipient]) -> None:
+        """Make chosen copies due; the next sweep finds them."""
+        chosen, made_due = len(recipients), retry_now(recipients, **by_whom(request))
+        self.message_user(request, f"{made_due} of {chosen} will be tried now.", SUCCESS if made_due else WARNING)
+        if made_due < chosen:
+            text = "The others do not wait in the queue, are due already, or must wait to avoid a second copy."
+            self.message_user(request, text, WARNING)
+
+    @admin.display(description="queued", ordering="queued_at")
+    def queued(self, recipient: Recipient) -> str:
+        """Return when it was queued."""
+        return display.moment(recipient.queued_at)
+
+    @admin.display(description="recipient", ordering="mailbox")
+    def to(self, recipient: Recipient) -> str:
+        """Return the address as given."""
+        return recipient.address
+
+    @admin.display(description="state")
+    def now_is(self, recipient: Recipient) -> SafeString:
+        """Return the state."""
+        return display.state(recipient.state)
+
+    @admin.display(description="why")
+    def why(self, recipient: Recipient) -> str:
+        """Return the sentence that says why."""
+        return recipient.reason_text or display.NOTHING
+
+    @admin.display(description="next attempt", ordering="next_attempt_at")
+    def next_try(self, recipient: Recipient) -> str:
+        """Return when it is due."""
+        return display.moment(recipient.next_attempt_at)
+
+    @admin.display(description="message")
+    def of_message(self, recipient: Any) -> SafeString:
+        """Return a link to the trace."""
+        return display.message_link(recipient.message_id)
