@@ -36,6 +36,7 @@ class Event(StrEnum):
     ACCOUNT_LIFTED = "admin:user:lifted"
     ACCOUNT_CHANGED = "admin:user:changed"
     MAIL_CLAIMED = "accounts:recipient:claimed"
+    MESSAGES_LISTED = "pickup:messages:listed"
     MESSAGE_READ = "pickup:recipient:read"
     MESSAGE_OPENED = "pickup:message:opened"
     PART_DOWNLOADED = "pickup:part:downloaded"

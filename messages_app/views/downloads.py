@@ -32,6 +32,7 @@ def attachment(request: HttpRequest, reader: OpeningReader, *, name: str, media_
     try:
         wanted = parse_range(request.headers.get("Range", ""), reader.size)
     except Unsatisfiable:
+        reader.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{reader.size}"})
     span = wanted or range(reader.size)
     response = StreamingHttpResponse(_Blocks(reader, span), status=206 if wanted else 200, headers=_HEADERS)

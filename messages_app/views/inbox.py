@@ -15,7 +15,7 @@ from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
 from messages_app.views import words
-from messages_app.views.access import signed_in
+from messages_app.views.access import client_ip, signed_in
 from messages_app.views.paging import page_of
 
 
@@ -57,6 +57,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     user, now = request.user, timezone.now()
     page = page_of(request, pickup.inbox_of(user), "held_at")
     rows = [row_of(recipient, user, now) for recipient in page.rows]
+    pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
     unread = pickup.unread_count(user, now)
     return render(
         request, "messages_app/inbox.html", {"section": "inbox", "page": page, "rows": rows, "unread": unread}

@@ -16,7 +16,7 @@ from messages_app.pickup import NotReadable, Opened
 from messages_app.sealed_headers import Headers
 from messages_app.sealing.errors import SealingError
 from messages_app.views import body, words
-from messages_app.views.access import Source, signed_in, written
+from messages_app.views.access import Source, client_ip, signed_in, written
 from messages_app.views.message import attachments_of
 from messages_app.views.paging import page_of
 
@@ -49,6 +49,7 @@ def sent(request: HttpRequest) -> HttpResponse:
         Row(message, pickup.peek_sent(message) if pickup.may_open_sent(message, user, now) else None)
         for message in page.rows
     ]
+    pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
     return render(request, "messages_app/sent.html", {"section": "sent", "page": page, "rows": rows})
 
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app.models import KeyWrap
+from messages_app.models import AuditEvent, KeyWrap
 from messages_app.rules.states import State
 from tests.mailroom import File, make_copy, make_sent, make_user, signed_in
 
@@ -29,6 +29,16 @@ def test_a_line_says_who_what_when_and_until(rita):
     page = signed_in(rita).get(reverse("inbox")).content.decode()
     for words in ("Sam Home", "Offer", "29 days left", "has attachments", "Unread:", "1 unread message"):
         assert words in page
+
+
+@pytest.mark.parametrize(("make", "name"), [(make_copy, "inbox"), (make_sent, "sent")])
+def test_seeing_subjects_in_a_list_is_audited_once_for_the_page(rita, make, name):
+    make(rita, text="x")
+    make(rita, text="y")
+    client = signed_in(rita)
+    client.get(reverse(name))
+    event = AuditEvent.objects.get(event="pickup:messages:listed")
+    assert (event.actor, event.details) == (f"user:{rita.pk}", {"count": 2})
 
 
 def test_what_was_read_is_no_longer_unread(rita):
