@@ -13,5 +13,7 @@ def delivery_settings() -> DeliverySettings:
         dns_servers=tuple(settings.DNS_SERVERS),
         allow_networks=tuple(settings.MX_ALLOW_NETWORKS),
         own_names=(settings.SMTPD_HOSTNAME, settings.PORTAL_HOST),
+        # With the wait after the dot (10 min) and some room, an attempt ends before its lease does.
+        budget=max(settings.DELIVERY_LEASE_SECONDS - 800, 60),
         trust_roots=str(settings.TRUST_ROOTS or ""),
     )
