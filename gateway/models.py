@@ -55,7 +55,9 @@ class HomeDomain(models.Model):
     level = models.CharField(
         max_length=12, choices=[(Level.VERIFY, "verify"), (Level.SECURE, "secure")], default=Level.VERIFY
     )
-    trusted = models.ManyToManyField(TrustedCertificate, blank=True, related_name="home_domains")
+    trusted = models.ManyToManyField(
+        TrustedCertificate, blank=True, related_name="home_domains", verbose_name="trusted certificates"
+    )
 
     class Meta:
         ordering = ("domain",)
@@ -84,7 +86,9 @@ class DomainPolicy(models.Model):
     )
     max_queue = models.DurationField(null=True, blank=True, help_text="how long to retry; default 5 days")
     hold_oversize = models.BooleanField(default=True)
-    trusted = models.ManyToManyField(TrustedCertificate, blank=True, related_name="policies")
+    trusted = models.ManyToManyField(
+        TrustedCertificate, blank=True, related_name="policies", verbose_name="trusted certificates"
+    )
     note = models.TextField(blank=True)
 
     class Meta:

@@ -12,6 +12,20 @@ from django.utils.translation import gettext_lazy as _
 # allauth's rows (addresses, factors, sessions) are changed by its flows alone: an
 # address that staff mark as verified would claim somebody's mail.
 HIDDEN_APPS = {"account", "mfa", "usersessions"}
+# What staff look for first stands first; what is not named here follows.
+ORDER = (
+    "messages_app",
+    "Message",
+    "Recipient",
+    "Attempt",
+    "AuditEvent",
+    "notifications",
+    "gateway",
+    "DomainPolicy",
+    "Relay",
+    "TrustedCertificate",
+    "accounts",
+)
 
 
 class StaffSite(AdminSite):
@@ -25,6 +39,13 @@ class StaffSite(AdminSite):
         answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
         return answer
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return apps and their models in the order in which they are needed."""
+        apps: list[Any] = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda model: _place(model["object_name"]))
+        return sorted(apps, key=lambda app: _place(app["app_label"]))
+
     def register(
         self, model_or_iterable: Any, admin_class: "type[ModelAdmin[Any]] | None" = None, **options: Any
     ) -> None:
@@ -34,3 +55,7 @@ class StaffSite(AdminSite):
         )
         shown = [model for model in models if model._meta.app_label not in HIDDEN_APPS]  # noqa: SLF001, Django's API
         super().register(shown, admin_class, **options)
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)

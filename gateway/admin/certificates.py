@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -33,6 +34,8 @@ class CertificateForm(_CertificateForm):
     """A certificate that can be read and is valid today."""
 
     class Meta:
+        labels = {"pem": "Certificates (PEM)"}
+        widgets = {"note": AdminTextareaWidget({"rows": 3})}
         help_texts = {
             "pem": "One or more certificates in PEM form: a CA, or one server's own. Never a private key.",
             "note": "For your colleagues: where it came from, and with whom its fingerprint was compared.",
@@ -106,7 +109,7 @@ class TrustedCertificateAdmin(AuditedAdmin):
         """Return the patterns and domains in one line."""
         return ", ".join(name for name, _url in _uses(row)) or "nothing"
 
-    @admin.display(description="certificates")
+    @admin.display(description="what they are")
     def contents(self, row: TrustedCertificate) -> SafeString:
         """Return what each certificate says."""
         shown = [(fact, lasts(fact.not_after, timezone.now())) for fact in facts(row)]

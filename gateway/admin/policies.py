@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.http import HttpRequest
 
 from gateway.admin.audited import AuditedAdmin
@@ -33,6 +34,12 @@ ON_FAILURE = (
     (OnTLSFailure.BOUNCE.value, "bounce: tell the sender at once that it was not delivered"),
 )
 DURATION = "Hours, minutes and seconds as 01:00:00; days before them as 5 00:00:00."
+LABELS = {
+    "match": "Names in the certificate",
+    "tls_grace": "Time to wait for TLS",
+    "max_queue": "Time in the queue",
+    "hold_oversize": "Hold what is too big",
+}
 HELP = {
     "pattern": "user@example.org, example.org, .example.org (all below it), or * for everyone. The closest one counts.",
     "match": "At level secure: names that the certificate may have, one a line; .example.org stands for all below it. "
@@ -55,6 +62,8 @@ class PolicyForm(_PolicyForm):
 
     class Meta:
         help_texts = HELP
+        labels = LABELS
+        widgets = {"match": AdminTextareaWidget({"rows": 4}), "note": AdminTextareaWidget({"rows": 3})}
 
     def clean_pattern(self) -> str:
         """Return the pattern in lower case."""

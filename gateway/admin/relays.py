@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.http import HttpRequest
 
 from gateway.admin.audited import AuditedAdmin
@@ -14,9 +15,10 @@ from messages_app.audit import Event
 
 if TYPE_CHECKING:
     _HomeForm = forms.ModelForm[HomeDomain]
+    _RelayForm = forms.ModelForm[Relay]
     _HomeInline = admin.StackedInline[HomeDomain, Relay]
 else:  # subscripted by type checkers alone
-    _HomeForm = forms.ModelForm
+    _HomeForm = _RelayForm = forms.ModelForm
     _HomeInline = admin.StackedInline
 
 
@@ -54,11 +56,20 @@ class HomeDomainInline(_HomeInline):
     filter_horizontal = ("trusted",)
 
 
+class RelayForm(_RelayForm):
+    """A relay; the model checks its networks."""
+
+    class Meta:
+        help_texts = {"networks": "From where it connects: CIDR networks such as 192.0.2.0/28, one a line."}
+        widgets = {"networks": AdminTextareaWidget({"rows": 4})}
+
+
 @admin.register(Relay)
 class RelayAdmin(AuditedAdmin):
     """Relays with their home domains."""
 
     event = Event.RELAY_CHANGED
+    form = RelayForm
     list_display = ("name", "enabled", "networks", "home_domains")
     list_filter = ("enabled",)
     search_fields = ("name", "domains__domain")

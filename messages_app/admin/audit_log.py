@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from messages_app.admin import display, search
@@ -36,7 +36,7 @@ class EventFilter(admin.SimpleListFilter):
 class AuditEventAdmin(ReadOnlyAdmin):
     """Events by time, kind and whom they are about."""
 
-    list_display = ("when", "event", "actor", "ip", "of_message", "of_recipient", "in_short", "linked")
+    list_display = ("when", "event", "who", "about", "in_short", "linked")
     list_filter = (("at", TimeRangeFilter), EventFilter)
     list_select_related = ("link",)
     search_fields = ("pk",)
@@ -58,6 +58,21 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def when(self, event: AuditEvent) -> str:
         """Return when it happened."""
         return display.moment(event.at)
+
+    @admin.display(description="who")
+    def who(self, event: AuditEvent) -> SafeString:
+        """Return who did it, and from where."""
+        return format_html("{}<br>{}", event.actor, event.ip) if event.ip else format_html("{}", event.actor)
+
+    @admin.display(description="about")
+    def about(self, event: AuditEvent) -> SafeString:
+        """Return links to the message and the recipient."""
+        pairs = (
+            (display.message_link, event.message_id, "message"),
+            (display.recipient_link, event.recipient_id, "recipient"),
+        )
+        links = [(link(pk, text),) for link, pk, text in pairs if pk]
+        return format_html_join(", ", "{}", links) if links else SafeString(display.NOTHING)
 
     @admin.display(description="message")
     def of_message(self, event: AuditEvent) -> SafeString:

@@ -62,7 +62,7 @@ def recipient_link(pk: UUID | None, text: str = "") -> SafeString:
 
 def short(pk: UUID) -> str:
     """Return the end of an id: the beginning of ids made within a minute is the same."""
-    return f"…{str(pk)[-12:]}"
+    return str(pk)[-12:]
 
 
 def mono(text: str) -> SafeString:

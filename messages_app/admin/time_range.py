@@ -25,6 +25,10 @@ class TimeRangeFilter(admin.FieldListFilter):
 
     template = "admin/time_range_filter.html"
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "time"
+
     def expected_parameters(self) -> list[str | None]:
         """Return the names of the three parameters."""
         return [self.name(end) for end in ENDS]
