@@ -1,0 +1,104 @@
+"""Each page fits a telephone and a desk, without a complaint; its picture is kept where SCREENSHOTS says."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.harness import pickup, staff
+from tests.harness.browser import reader
+from tests.harness.internet import DEFECTS
+from tests.harness.letters import Canary, telltale
+
+pytestmark = pytest.mark.needs("chromium", "smtp-sink", "stunnel")
+
+HEIGHT = 844
+HELP = ["help", "help/why", "help/protection", "help/genuine", "privacy", "account/login", "account/password/reset"]
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Camera:
+    """Takes pictures of one browser's pages, and notes the pages that are too wide."""
+
+    def __init__(self, page, folder: Path) -> None:
+        self.page, self.folder = page, folder
+        self.too_wide = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, name: str) -> None:
+        """Take a picture of the page as it is."""
+        self.page.screenshot(path=self.folder / f"{name}.png", full_page=True)
+        if self.page.evaluate(OVERFLOW) > 0:
+            self.too_wide.append(name)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Path(os.environ.get("SCREENSHOTS") or tmp_path).resolve()
+
+
+@pytest.fixture(params=[390, 1280])
+def width(request):
+    return request.param
+
+
+def window(width: int) -> dict:
+    return {"viewport": {"width": width, "height": HEIGHT}}
+
+
+def test_screenshots_of_what_rita_sees(stacks, net, browser, folder, width):
+    postern, canary = stacks("embedded"), Canary()
+    address = net.partner(f"pictures{width}", DEFECTS["self-signed"]).mailbox()
+    postern.submit(address, telltale(address, canary))
+    with reader(browser, **window(width)) as rita:
+        camera = Camera(rita.page, folder / str(width))
+        for path in HELP:
+            rita.page.goto(f"{postern.url}/{path}/")
+            camera.take(path.replace("/", "-"))
+        walk_to_message(rita.page, camera, postern, address)
+        reply(rita.page, camera)
+        for path in ("inbox", "account/sessions", "account/2fa", "account/password/change"):
+            rita.page.goto(f"{postern.url}/{path}/")
+            camera.take(path.replace("/", "-"))
+        assert camera.too_wide == []
+        assert rita.complaints == []
+
+
+def walk_to_message(page, camera: Camera, postern, address: str) -> None:
+    """Go from the notice to the message, a picture at each step."""
+    page.goto(pickup.link(postern, address))
+    camera.take("open-1-address")
+    page.get_by_label("Email address").fill(address)
+    page.get_by_role("button", name="Continue").click()
+    camera.take("open-2-code")
+    page.get_by_label("Code").fill(pickup.code(postern, address, page.locator("strong.mono").inner_text()))
+    page.get_by_role("button", name="Continue").click()
+    camera.take("open-3-password")
+    page.get_by_label("Password", exact=True).fill(pickup.PASSWORD)
+    page.get_by_role("button", name="Open my message").click()
+    page.get_by_role("link", name="Reply", exact=True).first.wait_for()
+    camera.take("message")
+
+
+def reply(page, camera: Camera) -> None:
+    """Write and send a reply."""
+    page.get_by_role("link", name="Reply", exact=True).first.click()
+    page.locator("textarea").fill("Thank you, Sam.")
+    camera.take("reply")
+    page.get_by_role("button", name=re.compile("^Send")).click()
+    page.wait_for_url("**/sent/**")
+    camera.take("sent")
+
+
+def test_screenshots_of_what_staff_see(stacks, browser, folder, width):
+    postern = stacks("embedded")
+    with reader(browser, **window(width)) as ada:
+        camera = Camera(ada.page, folder / str(width))
+        staff.sign_in(ada.page, postern)
+        camera.take("staff")
+        links = ada.page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
+        for path in sorted({each for each in links if re.fullmatch(r"/staff/\w+/\w+/", each)}):
+            ada.page.goto(postern.url + path)
+            camera.take("staff-" + path.strip("/").rpartition("/")[2])
+        assert ada.complaints == []
