@@ -19,7 +19,7 @@ from messages_app.models import Recipient
 class RecipientAdmin(ReadOnlyAdmin):
     """Recipients by state, time and address."""
 
-    list_display = ("queued", "to", "now_is", "why", "next_try", "failures", "of_message")
+    list_display = ("to", "now_is", "why", "of_message", "queued", "next_try")
     list_filter = ("state", ("queued_at", TimeRangeFilter))
     list_display_links = ("to",)
     search_fields = ("pk",)
