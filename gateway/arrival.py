@@ -38,11 +38,6 @@ class Arrival:
         self._spool = SealedSpool(self.message.pk, PART)
         self._writer: SealingWriter | None = None
 
-    @property
-    def recipient_count(self) -> int:
-        """How many recipients the message has, each once."""
-        return len(self._mailboxes)
-
     def seal(self, blocks: Sequence[bytes]) -> None:
         """Seal the next blocks. Raises OSError where the disk does."""
         if self._writer is None:
@@ -62,9 +57,11 @@ class Arrival:
         message = self.message
         message.accepted_at = now
         message.key_commitment = self._key.commitment
-        message.sealed_raw = self._spool.finish()
         recipients = [_recipient(message, mailbox, now) for mailbox in self._mailboxes]
-        return Accepted(message, recipients, self._wrap(recipients, now))
+        accepted = Accepted(message, recipients, self._wrap(recipients, now))
+        # Last: until here `abort` removes everything.
+        message.sealed_raw = self._spool.finish()
+        return accepted
 
     def abort(self) -> None:
         """Remove what was spooled; nothing of it was committed."""
