@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import beat_init, worker_init, worker_ready
 from django.conf import settings
 
+from portal import broker
 from portal.logging import configure_celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -19,6 +20,7 @@ QUEUES = ("delivery", "hold", "keys", "notices")
 HOUR, DAY = 3600, 86400
 SHORT_SWEEP = 20
 
+broker.install()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_routes = {

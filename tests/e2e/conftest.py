@@ -14,6 +14,12 @@ KINDS = [
 ]
 
 
+LATEST = """
+fields = ("address", "state", "reason", "reason_text", "failures", "next_attempt_at", "lease_until")
+chr(10).join(str([str(each) for each in row]) for row in Recipient.objects.order_by("-id").values_list(*fields)[:8])
+"""
+
+
 @pytest.fixture(scope="session")
 def net():
     with internet() as world:
@@ -51,3 +57,15 @@ def rita(request, browser):
     """Give Rita's browser, once with JavaScript and once without."""
     with reader(browser, javascript=request.param == "with JavaScript") as somebody:
         yield somebody
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Add what Postern's processes said to the report of a failed test."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("postern")
+    if report.failed and server:
+        said = [f"{name}:\n{process.tail(2500)}" for name, process in server.processes.items()]
+        report.sections.append(("what Postern said", "\n".join(said)))
+        report.sections.append(("recipients", server.ask(LATEST)))
+    return report

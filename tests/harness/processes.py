@@ -80,6 +80,7 @@ class Process:
     ) -> None:
         self.name, self.command, self.log, self.env, self.user, self.cwd = name, list(command), log, env, user, cwd
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_size = 0
 
     @property
     def pid(self) -> int:
@@ -100,6 +101,7 @@ class Process:
             user = pwd.getpwnam(self.user)
             as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         with self.log.open("ab") as output:
+            self._log_size = output.tell()
             self._child = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -125,6 +127,10 @@ class Process:
         if not self.running:
             raise NotInTimeError(f"{self.name} ended at its start\n{self.tail()}")
         return self
+
+    def said(self) -> bytes:
+        """Return the output since the last start."""
+        return self.log.read_bytes()[self._log_size :]
 
     def tail(self, size: int = 3000) -> str:
         """Return the last `size` characters of the output."""

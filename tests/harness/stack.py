@@ -79,8 +79,12 @@ class Stack:
 
     def start(self, name: str) -> Process:
         """Start the process `name` (again) and wait until it answers."""
-        process = self.processes[name].start()
-        return process.wait_until(self._ready(name), seconds=40)
+        self.processes[name].start()
+        return self.wait_until_ready(name)
+
+    def wait_until_ready(self, name: str) -> Process:
+        """Wait until the process `name`, just started, answers."""
+        return self.processes[name].wait_until(self._ready(name), seconds=40)
 
     def kill(self, name: str) -> None:
         """Kill -9 the process `name` and all that it started."""
@@ -101,9 +105,8 @@ class Stack:
             return lambda: listening(self.smtpd_port)
         if name == "web":
             return lambda: listening(self.web_port)
-        before = process.log.stat().st_size
-        word = b"beat: Starting" if name == "beat" else b" ready."
-        return lambda: word in process.log.read_bytes()[max(0, before - 2000) :]
+        word = b"is starting" if name == "beat" else b" ready."
+        return lambda: word in process.said()
 
     def logs(self) -> str:
         """Return the output of every process."""
@@ -194,8 +197,10 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
         internet.dns.zone.host(HOME_HOST, "127.0.0.1")
         running.callback(server.stop)
         server.ask(SETTLE, home=HOME, next_hop=f"{HOME_HOST}:{server.home_port}")
+        for process in server.processes.values():
+            process.start()
         for name in server.processes:
-            server.start(name)
+            server.wait_until_ready(name)
         yield server
 
 
@@ -253,6 +258,7 @@ def _programs(kind: str, web_port: int, directory: Path) -> dict[str, tuple[list
         programs["delivery"] = (_worker("delivery,hold,keys"), {"ROLE": "delivery"})
         programs["notices"] = (_worker("notices"), WITHOUT_KEYS | {"ROLE": "notices"})
     beat = [python, "-m", "celery", "--app=portal", "beat", "--loglevel=info", "--pidfile="]
+    beat += [f"--schedule={directory}/beat"]
     programs["beat"] = (beat, {"ROLE": "beat"})
     return programs
 
