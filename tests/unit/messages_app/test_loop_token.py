@@ -5,7 +5,6 @@ from datetime import date
 import pytest
 
 from messages_app import loop_token
-from messages_app.ids import uuid7
 
 DAY = date(2026, 11, 21)
 
@@ -57,7 +56,7 @@ def test_a_mark_of_another_key_is_not_ours(settings):
     assert loop_token.verify(mark) is None
 
 
-@pytest.mark.parametrize("identifier", ["A", "a b", "x" * 27, str(uuid7())])
+@pytest.mark.parametrize("identifier", ["A", "a b", "x" * 27, "01a20065-24e9-7806-a4a5-29dd522f3a11"])
 def test_an_identifier_that_would_not_survive_is_refused(identifier):
     with pytest.raises(ValueError, match="identifier"):
         loop_token.make(identifier)
