@@ -35,14 +35,20 @@ def drain(destination: str) -> bool:
             batch = queue.claim_due(destination, limit=BATCH, now=timezone.now())
             if not batch:
                 return False
-            handled += _work_off(batch, connections)
+            handled += _work_off(batch, connections, ends)
     return True
 
 
-def _work_off(batch: Sequence[Recipient], connections: Connections) -> int:
-    """Handle each job of a claimed batch; return how many there were. One bad row never fails the others."""
+def _work_off(batch: Sequence[Recipient], connections: Connections, ends: float) -> int:
+    """Handle each job of a claimed batch; return how many there were. One bad row never fails the others.
+
+    What is left when time is up is given back: behind one slow host it would wait for hours.
+    """
     handled = 0
     for route, recipients in _jobs(batch):
+        if handled and time.monotonic() >= ends:
+            queue.give_back(recipients)
+            continue
         handled += 1
         try:
             _handle(route, queue.renew(recipients, timezone.now()), connections)

@@ -12,12 +12,10 @@ from messages_app.where import where
 
 log = structlog.get_logger()
 
-BATCH = 100
-
 
 def expire_due(now: datetime) -> None:
     """Expire and shred what is due at `now`. One bad message never stops the others."""
-    for message in retention.due_messages(now, BATCH):
+    for message in retention.due_messages(now):
         try:
             _expire(message, now)
         except Exception as error:  # it stays due, and the next round tries again

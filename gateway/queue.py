@@ -68,6 +68,12 @@ def renew(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
     return [r for r in recipients if _ours(r).update(lease_until=now + lease())]
 
 
+def give_back(recipients: Sequence[Recipient]) -> None:
+    """End the lease of rows that were claimed and not started, so that another drain may have them at once."""
+    for recipient in recipients:
+        _ours(recipient).update(lease_token=None, lease_until=None)
+
+
 def _ours(recipient: Recipient) -> QuerySet[Recipient]:
     return Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=WAITING)
 

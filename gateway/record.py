@@ -4,14 +4,17 @@ What takes time (parsing and sealing for a hold, composing a report) is done
 before the transaction. A row changes only while its lease is still ours.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from gateway import reports
@@ -30,6 +33,8 @@ log = structlog.get_logger()
 
 STICKY_FOR = timedelta(days=90)
 _OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
+# Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
+SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
 OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
 
 
@@ -45,6 +50,25 @@ def attempted(
     recipients: Sequence[Recipient], report: Report, route: Route, started_at: datetime, now: datetime
 ) -> None:
     """Judge an attempt for each of `recipients` and record it."""
+    _finish(_persistently(partial(_save, recipients, report, route, started_at, now)), now)
+
+
+def _persistently(save: Callable[[], list[Judged]]) -> list[Judged]:
+    """Return what `save` does, tried again while the database does not answer or is locked."""
+    for wait in SAVE_WAITS:
+        try:
+            return save()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("record.again", error=where(error))
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(wait)
+    return save()
+
+
+def _save(
+    recipients: Sequence[Recipient], report: Report, route: Route, started_at: datetime, now: datetime
+) -> list[Judged]:
+    """Save evidence and verdicts, all or nothing; holds and bounces are left to `_finish`."""
     sticky = _is_sticky(route.domain, now)
     judged = [Judged(r, report.verdict(r.address, _history(r, route, sticky=sticky), now)) for r in recipients]
     attempts = [_attempt(j, report, route, started_at, now) for j in judged]
@@ -53,7 +77,7 @@ def attempted(
         _remember(route, report, judged, now)
         for j in judged:
             _APPLY.get(j.verdict.action, _leave)(j, now)
-    _finish(judged, now)
+    return judged
 
 
 def held_by_policy(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
@@ -158,7 +182,9 @@ def _hold(message: Message, judged: Sequence[Judged], now: datetime) -> None:
     prepared = hold.prepare(message)
     with transaction.atomic():
         for (reason, sentence), recipients in _by_reason(judged).items():
-            hold.hold(prepared, recipients, reason=reason, sentence=sentence, now=now)
+            # Copies: `hold` changes what it is given, and if this fails the lease in ours gives the rows back.
+            own = [copy(recipient) for recipient in recipients]
+            hold.hold(prepared, own, reason=reason, sentence=sentence, now=now)
 
 
 def _by_reason(judged: Sequence[Judged]) -> dict[tuple[str, str], list[Recipient]]:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import structlog
 from django.conf import settings
 
 from gateway import dsn
@@ -19,6 +20,10 @@ from messages_app.outgoing import Outgoing
 from messages_app.raw import open_raw
 from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
+from messages_app.sealing.errors import Broken, Unopenable
+from messages_app.where import where
+
+log = structlog.get_logger()
 
 EXPIRED_STATUS = "5.4.7"  # RFC 3463: delivery time expired
 NEVER_READ = "The message waited in the portal until its time was over, and nobody opened it."
@@ -74,7 +79,7 @@ def _compose(
     """
     if not message.reverse_path or domain_of(message.reverse_path) == settings.PORTAL_HOST:
         return None
-    subject = dsn.Subject(accepted_at=message.accepted_at, headers=_headers(message, open_key(message)))
+    subject = dsn.Subject(accepted_at=message.accepted_at, headers=_headers(message, open_key))
     content = dsn.compose(entries, subject, _sending(message.reverse_path, now))
     report = Message(
         origin=Message.Origin.DSN,
@@ -85,9 +90,14 @@ def _compose(
     return outgoing.seal_new(report, [content], [message.reverse_path])
 
 
-def _headers(message: Message, key: ContentKey) -> bytes:
-    with open_raw(message, key) as raw:
-        return raw.read(dsn.MOST_HEADER_BYTES)
+def _headers(message: Message, open_key: Callable[[Message], ContentKey]) -> bytes:
+    """Return the original headers; none where they open no more, for the sender must hear of it all the same."""
+    try:
+        with open_raw(message, open_key(message)) as raw:
+            return raw.read(dsn.MOST_HEADER_BYTES)
+    except (Broken, Unopenable) as error:
+        log.error("report.without_headers", message=str(message.pk), error=where(error))
+        return b""
 
 
 def _sending(to_address: str, now: datetime) -> dsn.Sending:

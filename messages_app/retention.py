@@ -1,23 +1,28 @@
 """The end of a held copy: its wrap shredded, with the last wrap the bytes; tombstone and trail stay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from messages_app import audit, signals
 from messages_app.models import KeyWrap, Message, Recipient
-from messages_app.rules.states import State
+from messages_app.rules.states import UNDECIDED, State
 from messages_app.sealing import shred
 from messages_app.sealing.buckets import bucket_ends
 
 _EXPIRING = [State.HELD, State.READ]
 
 
-def due_messages(now: datetime, limit: int) -> list[Message]:
-    """Return messages that have a copy in the portal whose time is over at `now`."""
-    due = Recipient.objects.filter(state__in=_EXPIRING, expires_at__lte=now)
-    return list(Message.objects.filter(pk__in=due.values("message")).order_by("accepted_at")[:limit])
+def due_messages(now: datetime) -> Iterator[Message]:
+    """Yield every message that has a copy in the portal whose time is over at `now`, one at a time.
+
+    All of them, once each: with a limit, those that can't be ended would keep the others from their end.
+    """
+    due = Recipient.objects.filter(state__in=_EXPIRING, expires_at__lte=now).order_by("expires_at")
+    for pk in dict.fromkeys(due.values_list("message", flat=True)):
+        yield Message.objects.get(pk=pk)
 
 
 def due_recipients(message: Message, now: datetime) -> list[Recipient]:
@@ -55,6 +60,14 @@ def shred_copy(recipient: Recipient, now: datetime) -> None:
     shred.shred_recipient(recipient)
     Recipient.objects.filter(pk=recipient.pk).update(shredded_at=now)
     audit.record(audit.Event.RECIPIENT_SHREDDED, message=recipient.message_id, recipient=recipient.pk)
+
+
+def shred_spools() -> None:
+    """Shred the queue's wraps of messages that nobody waits for: a worker died between the record and the shredding."""
+    waiting = Recipient.objects.filter(message=OuterRef("message"), state__in=UNDECIDED)
+    left = KeyWrap.objects.filter(~Exists(waiting), type=KeyWrap.Type.SPOOL).values_list("message", flat=True)
+    for pk in list(left):
+        shred.shred_spool(Message(pk=pk))
 
 
 def shred_sent(now: datetime) -> None:

@@ -22,8 +22,9 @@ def chain_audit() -> None:
 
 @shared_task
 def tidy() -> None:
-    """Shred what outlived its week: authors' copies, keys of weeks that are over, orphaned files."""
+    """Shred what is left over: the queue's wraps, authors' copies, keys of weeks that are over, orphaned files."""
     now = timezone.now()
+    retention.shred_spools()
     retention.shred_sent(now)
     shred.destroy_ended_buckets(now)
     store.sweep_orphans()

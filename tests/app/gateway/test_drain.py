@@ -1,14 +1,16 @@
 """A drain: claimed, routed, tried over the wire, judged and recorded; held where TLS can't be had."""
 
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
 import trustme
+from django.db import OperationalError
 from django.utils import timezone
 
-from gateway import drain, expiry
+from gateway import drain, expiry, record
 from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
 from messages_app import hold
 from messages_app.audit import Event
@@ -224,3 +226,54 @@ def test_a_copy_that_was_read_expires_without_a_report(keys, settings, ca):
     expiry.expire_due(timezone.now() + timedelta(days=settings.HOLD_DAYS, minutes=1))
     assert Recipient.objects.get().state == State.EXPIRED
     assert Message.objects.count() == 1
+
+
+def test_a_hold_that_fails_in_its_transaction_gives_the_row_back(keys, settings, ca, monkeypatch):
+    make_message(RAW)
+    monkeypatch.setattr(hold.signals.held_together, "send", lambda *_args, **_words: 1 / 0)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "internal")
+    assert Recipient.objects.get().lease_until is None
+
+
+def test_a_database_that_does_not_answer_for_a_moment_brings_no_second_copy(keys, settings, ca, monkeypatch):
+    make_message(RAW)
+    monkeypatch.setattr(record, "SAVE_WAITS", (0.0, 0.0))
+    failures = [OperationalError("locked"), OperationalError("gone")]
+    create = Attempt.objects.bulk_create
+
+    def fails_twice(rows):
+        if failures:
+            raise failures.pop()
+        return create(rows)
+
+    monkeypatch.setattr(Attempt.objects, "bulk_create", fails_twice)
+    with partner(settings, ca) as host:
+        drain.drain(DOMAIN)
+    assert len(host.messages) == 1
+    assert state_of() == (State.DELIVERED, "delivered")
+    assert Attempt.objects.count() == 1
+
+
+def test_what_a_drain_has_no_time_for_is_free_for_others_at_once(keys, settings, ca, monkeypatch):
+    for _ in range(3):
+        make_message(RAW)
+    monkeypatch.setattr(drain, "MOST_SECONDS", 0.001)
+    monkeypatch.setattr(drain, "_handle", lambda *_: time.sleep(0.01))
+    assert drain.drain(DOMAIN) is True
+    assert Recipient.objects.filter(lease_until=None).count() == 2
+
+
+def test_a_copy_that_opens_no_more_expires_like_others_and_its_sender_hears_of_it(keys, settings, ca, home):
+    message = make_message(RAW)
+    later = timezone.now() + timedelta(days=settings.HOLD_DAYS, minutes=1)
+    make_buckets(later)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+        Message.objects.filter(pk=message.pk).update(key_commitment=bytes(32))
+        expiry.expire_due(later)
+        Recipient.objects.filter(address=SAM).update(next_attempt_at=timezone.now())
+        drain.drain("home.example")
+    assert state_of()[0] == State.EXPIRED
+    assert b"Status: 5.4.7" in home.messages[0]

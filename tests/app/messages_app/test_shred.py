@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from messages_app import store
+from messages_app import retention, store
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, BucketKey, KeyWrap, Part
 from messages_app.rules.states import UNDECIDED, State
@@ -138,3 +138,20 @@ def test_ended_buckets_go_together_and_leftover_files_with_them(keys, django_cap
     assert len(destroyed) == 1 + BucketKey.objects.exclude(destroyed_at=None).count()
     assert left_over not in keystore.bucket_ids()
     assert shred.destroy_ended_buckets(now) == []
+
+
+def test_a_spool_wrap_that_a_dead_worker_left_is_swept_and_one_in_use_stays(keys):
+    left, waiting = make_message(), make_message()
+    left.recipients.update(state=State.DELIVERED)
+    retention.shred_spools()
+    left.refresh_from_db()
+    assert left.shredded_at is not None
+    assert not left.wraps.exists()
+    assert waiting.wraps.exists()
+
+
+def test_every_copy_that_is_due_is_found_however_many_there_are(keys):
+    now = timezone.now()
+    for _ in range(3):
+        make_message().recipients.update(state=State.HELD, expires_at=now)
+    assert len(list(retention.due_messages(now))) == 3
