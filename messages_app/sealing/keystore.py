@@ -52,9 +52,11 @@ def opened(bucket_id: str) -> KeyPair:
     path = key_directory() / "buckets" / bucket_id
     for stale in [path for path, (since, _) in list(_opened.items()) if now - since >= CACHE_SECONDS]:
         _opened.pop(stale, None)
-    if path not in _opened:
-        _opened[path] = (now, load(bucket_id))
-    return _opened[path][1]
+    # Looked up once: another thread may drop it at any moment.
+    found = _opened.get(path)
+    if found is None:
+        found = _opened[path] = (now, load(bucket_id))
+    return found[1]
 
 
 def forget() -> None:
