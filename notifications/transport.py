@@ -15,6 +15,7 @@ from django.core.mail import BadHeaderError
 from django.utils.module_loading import import_string
 
 from messages_app import loop_token
+from messages_app.rules.mailbox import domain_of
 from notifications.mail import NoticeMail, compose
 
 TIMEOUT_SECONDS = 60
@@ -36,7 +37,8 @@ def send(mail: NoticeMail, language: str = "en") -> None:
         content = compose(mail, language).message().as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     except BadHeaderError as error:
         raise NotSent("an address smuggles a line break", permanent=True) from error
-    _, address = parseaddr(mail.to_address)
+    _, parsed = parseaddr(mail.to_address)
+    address = f"{parsed.rpartition('@')[0]}@{domain_of(parsed)}"
     try:
         _hand_over(loop_token.return_path(), address, content)
     except smtplib.SMTPResponseException as error:
@@ -75,7 +77,12 @@ def _to_smarthost(url: SplitResult, return_path: str, address: str, content: byt
             client.starttls(context=context)
         if url.username:
             client.login(unquote(url.username), unquote(url.password or ""))
-        client.sendmail(return_path, [address], content)
+        client.sendmail(return_path, [address], content, _options(address))
+
+
+def _options(address: str) -> list[str]:
+    """Return what MAIL has to ask for: a local part beyond ASCII needs RFC 6531."""
+    return [] if address.isascii() else ["SMTPUTF8"]
 
 
 def _trust_roots() -> str | None:
@@ -91,7 +98,7 @@ def _to_mx(return_path: str, address: str, content: bytes) -> None:
             with smtplib.SMTP(timeout=TIMEOUT_SECONDS, local_hostname=settings.HELO_NAME) as client:
                 client.connect(ip, port)
                 _opportunistic_tls(client, name)
-                client.sendmail(return_path, [address], content)
+                client.sendmail(return_path, [address], content, _options(address))
                 return
         except (OSError, smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError) as error:
             problem = error

@@ -38,9 +38,11 @@ class Inbox(MessageHandler):
         super().__init__()
         self.letters = []
         self.reverse_paths = []
+        self.recipients = []
 
     def prepare_message(self, session, envelope):  # noqa: ARG002, aiosmtpd calls it
         self.reverse_paths.append(envelope.mail_from)
+        self.recipients.append(envelope.rcpt_tos)
         return email.message_from_bytes(envelope.content, policy=policy.default)
 
     def handle_message(self, message):
@@ -50,7 +52,7 @@ class Inbox(MessageHandler):
 @pytest.fixture
 def smarthost(settings):
     inbox = Inbox()
-    controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
+    controller = Controller(inbox, hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True)
     controller.start()
     settings.EMAIL_URL = f"smtp://127.0.0.1:{controller.port}"
     yield inbox
@@ -165,3 +167,15 @@ def test_an_invitation_to_a_message_that_has_ended_is_not_sent(db, settings, tmp
     (notice,) = outbox.claim_due(timezone.now(), 10)
     outbox.send(notice)
     assert not smarthost.letters
+
+
+@pytest.mark.parametrize(
+    ("address", "envelope"),
+    [
+        ("rita@b\u00fccher.example", "rita@xn--bcher-kva.example"),
+        ("r\u00edta@partner.example", "r\u00edta@partner.example"),
+    ],
+)
+def test_a_notice_reaches_an_address_beyond_ascii(smarthost, address, envelope):
+    transport.send(dataclasses.replace(EVERY_MAIL[0], to_address=address))
+    assert smarthost.recipients == [[envelope]]
