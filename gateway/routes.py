@@ -28,7 +28,7 @@ class RouteTable:
 
     def route(self, recipient: Recipient) -> Route:
         """Return the way to `recipient`."""
-        return route(recipient.address, self.homes, self.policies, recipient.destination)
+        return route(recipient.mailbox, self.homes, self.policies, recipient.destination)
 
 
 def _home(row: HomeDomain) -> Home:

@@ -43,14 +43,17 @@ def prepare(message: Message) -> Prepared:
     """
     key = unseal.spool_key(message)
     if message.parsed_at is None:
-        parse_and_seal(message, key)
+        _save_parsed(message, parse_and_seal(message, key))
     headers = sealed_headers.unseal(key, message.sealed_headers)
     addresses = tuple(message.recipients.values_list("address", flat=True))
     return Prepared(message, key, addresses, headers["from"]["name"])
 
 
-def parse_and_seal(message: Message, key: ContentKey) -> None:
-    """Seal the headers and parts of `message`, and find the conversation that it belongs to."""
+def parse_and_seal(message: Message, key: ContentKey) -> list[Part]:
+    """Seal the headers and parts of `message`, and find the conversation that it belongs to.
+
+    Sets the fields of `message` and returns the parts' rows; saves neither.
+    """
     sealer = PartSealer(key, message)
     try:
         with open_raw(message, key) as raw:
@@ -62,14 +65,15 @@ def parse_and_seal(message: Message, key: ContentKey) -> None:
     headers = sealed_headers.of(parsed, message.reverse_path)
     conversations.join(message, headers["message_id"], headers["references"])
     message.sealed_headers = sealed_headers.seal(key, headers)
-    _save_parsed(message, rows)
+    message.parsed_at = timezone.now()
+    return rows
 
 
 @transaction.atomic
 def _save_parsed(message: Message, rows: Sequence[Part]) -> None:
     """Write what was parsed, unless another worker was first."""
     fields = {
-        "parsed_at": timezone.now(),
+        "parsed_at": message.parsed_at,
         "sealed_headers": message.sealed_headers,
         "message_id_index": message.message_id_index,
         "conversation": message.conversation,

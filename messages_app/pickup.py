@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
-from messages_app import audit, hold, sealed_headers, signals, store
+from messages_app import audit, sealed_headers, signals, store
 from messages_app.models import KeyWrap, Message, Part, Recipient
 from messages_app.rules.standing import Lock, Standing, standing
 from messages_app.rules.states import State
@@ -167,11 +167,7 @@ def open_sent(message: Message, user: Any, *, now: datetime, ip: str | None, **d
     """Return the opened message, which `user` wrote. Raises `NotReadable`, `SealingError`."""
     if not may_open_sent(message, user, now):
         raise NotReadable(Standing.LOCKED)
-    key = unseal.author_key(message, user)
-    if message.parsed_at is None:
-        # A process that died between commit and parsing left it so.
-        hold.parse_and_seal(message, key)
-    opened = _open(message, key)
+    opened = _open(message, unseal.author_key(message, user))
     _note(opened, user, ip, **details)
     return opened
 

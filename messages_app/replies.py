@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from messages_app import audit, compose_reply, hold, sealed_headers
-from messages_app.models import Message, Recipient
+from messages_app.models import Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
 from messages_app.rules.mailbox import fold
 from messages_app.sealed_headers import Headers
@@ -65,7 +65,13 @@ def _new(people: Iterable[dict[str, str]], seen: set[str]) -> tuple[str, ...]:
 
 
 def submit(
-    user: Any, recipient: Recipient, *, text: str, files: Sequence[UploadedFile], reply_all: bool, ip: str | None = None
+    user: Any,
+    recipient: Recipient,
+    *,
+    text: str,
+    files: Sequence["UploadedFile[Any]"],
+    reply_all: bool,
+    ip: str | None = None,
 ) -> Message:
     """Seal and queue a reply by `user` to the message that `recipient` holds; return it.
 
@@ -77,14 +83,14 @@ def submit(
     if not people.all:
         raise CannotReply
     outgoing = seal_new(_new_message(user, recipient), _content(headers, people, recipient, text, files), people.all)
-    _commit(outgoing, ip)
-    hold.parse_and_seal(outgoing.message, outgoing.key)
+    _commit(outgoing, hold.parse_and_seal(outgoing.message, outgoing.key), ip)
     return outgoing.message
 
 
 @transaction.atomic
-def _commit(outgoing: Outgoing, ip: str | None) -> None:
+def _commit(outgoing: Outgoing, parts: Sequence[Part], ip: str | None) -> None:
     commit(outgoing)
+    Part.objects.bulk_create(parts)
     message = outgoing.message
     audit.record(
         audit.Event.REPLY_SUBMITTED,
@@ -113,7 +119,7 @@ def _new_message(user: Any, recipient: Recipient) -> Message:
 
 
 def _content(
-    headers: Headers, people: Addressees, recipient: Recipient, text: str, files: Sequence[UploadedFile]
+    headers: Headers, people: Addressees, recipient: Recipient, text: str, files: Sequence["UploadedFile[Any]"]
 ) -> Iterable[bytes]:
     return compose_reply.build_reply(
         sender=recipient.address,

@@ -1,6 +1,7 @@
 """Ask for due notices to be sent: a hint, which may be lost, since the sweep looks again."""
 
 import structlog
+from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
@@ -19,12 +20,10 @@ def nudge_on_commit() -> None:
 
 def nudge() -> None:
     """Enqueue one drain, unless one is pending. A dead broker is no error: rows are the truth."""
-    from notifications.tasks import drain  # noqa: PLC0415, tasks import this module
-
     if not cache.add(_KEY, 1, PENDING_SECONDS):
         return
     try:
-        drain.delay()
+        current_app.send_task("notifications.tasks.drain")
     except OperationalError as error:
         log.warning("nudge.lost", queue="notices", error=type(error).__name__)
 

@@ -24,4 +24,3 @@ class Command(BaseCommand):
         if findings:
             raise CommandError(f"the audit log is not whole: {len(findings)} findings")
         self.stdout.write(f"the audit log is whole: {AuditLink.objects.count()} links, head signed")
-

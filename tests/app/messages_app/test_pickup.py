@@ -84,14 +84,3 @@ def test_a_part_of_another_message_does_not_open(rita):
 def test_there_is_no_reader_of_a_part_that_is_not_there(rita):
     with pytest.raises(KeyError):
         open_copy(make_copy(rita, text="x"), rita).part_reader(9)
-
-
-def test_a_reply_whose_parsing_was_interrupted_is_parsed_when_it_is_opened(rita):
-    message = make_sent(rita)
-    message.parts.all().delete()
-    type(message).objects.filter(pk=message.pk).update(parsed_at=None, sealed_headers=None)
-    message = pickup.sent_by(rita).get()
-    opened = pickup.open_sent(message, rita, now=timezone.now(), ip=None)
-    assert opened.headers["subject"] == "Offer"
-    with opened.part_reader(1) as reader:
-        assert reader.read() == b"Dear Rita\n"

@@ -88,7 +88,7 @@ def test_every_cut_of_a_small_stream_is_found():
             opened(SMALL[:cut])
 
 
-@pytest.mark.parametrize("more", [b"x", bytes(SEGMENT), SMALL])
+@pytest.mark.parametrize("more", [b"x", bytes(SEGMENT), SMALL], ids=["a byte", "a segment", "a stream"])
 def test_bytes_behind_the_end_are_found(more):
     with pytest.raises(Broken):
         reader(SEALED + more).verify_end()
