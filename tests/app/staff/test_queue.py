@@ -51,7 +51,7 @@ def test_what_waits_becomes_due_and_the_log_says_who_did_it(ines, rita, state):
         {"reason": "ambiguous"},  # the peer may have it: trying at once could deliver it twice
         {"lease_token": uuid4(), "lease_until": timezone.now() + LATER},
     ],
-    ids=str,
+    ids=["held", "sending", "delivered", "ambiguous", "leased"],
 )
 def test_the_rest_is_left_alone(ines, rita, fields):
     for name, value in fields.items():
