@@ -30,6 +30,6 @@ def test_a_notice_says_who_and_until_when_and_nothing_of_the_message(postern, ne
     assert not canary.found_in(notice.as_bytes())
     text = notice.get_body(("plain",)).get_content()
     assert postern.url in text
-    assert "sam@home.example" in notice.as_string()
+    assert "sam@home.example" in text
     assert notice["Auto-Submitted"] == "auto-generated"
     assert notice["Subject"]

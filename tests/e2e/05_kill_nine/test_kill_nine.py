@@ -69,6 +69,7 @@ def test_kill_nine_loses_nothing_and_duplicates_only_where_permitted(postern, ne
         postern.start(name)
     clients.wait_for(COUNT)
     wait_for(lambda: len(copies(partner)) == COUNT, "every accepted message arrives", seconds=90, every=0.5)
+    assert clients.lost_answers, "no client felt a death: this run shows nothing"
     arrived = copies(partner)
     assert sorted(arrived) == addresses
     rows = postern.ask(f"from django.db.models import Count\n{ROWS}", domain=partner.domain)
