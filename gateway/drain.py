@@ -1,7 +1,10 @@
 """Drain one destination: claim what is due, deliver message by message, record each before the next."""
 
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 
@@ -24,6 +27,25 @@ log = structlog.get_logger()
 MOST_MESSAGES = 100
 MOST_SECONDS = 30
 BATCH = 20
+# Drains of one destination at once in one worker: a slow one must leave threads to the others.
+MOST_AT_ONCE = 3
+_running: Counter[str] = Counter()
+_lock = threading.Lock()
+
+
+@contextmanager
+def lane(destination: str) -> Iterator[bool]:
+    """Give whether another drain of `destination` may run here now; in memory, so that it dies with the worker."""
+    with _lock:
+        free = _running[destination] < MOST_AT_ONCE
+        _running[destination] += free
+    try:
+        yield free
+    finally:
+        with _lock:
+            _running[destination] -= free
+            if not _running[destination]:
+                del _running[destination]
 
 
 def drain(destination: str) -> bool:

@@ -10,9 +10,14 @@ from gateway.nudges import begun, nudge
 
 @shared_task
 def drain(destination: str) -> None:
-    """Deliver what is due for `destination`, and ask again where more is left."""
+    """Deliver what is due for `destination`, and ask again where more is left.
+
+    Where enough drains of it run already they take it, or the sweep asks again.
+    """
     begun(destination)
-    if draining.drain(destination):
+    with draining.lane(destination) as free:
+        more = free and draining.drain(destination)
+    if more:
         nudge(destination)
 
 

@@ -1,7 +1,7 @@
 """A drain: claimed, routed, tried over the wire, judged and recorded; held where TLS can't be had."""
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -10,7 +10,7 @@ import trustme
 from django.db import OperationalError
 from django.utils import timezone
 
-from gateway import drain, expiry, record
+from gateway import drain, expiry, record, tasks
 from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
 from messages_app import hold
 from messages_app.audit import Event
@@ -277,3 +277,16 @@ def test_a_copy_that_opens_no_more_expires_like_others_and_its_sender_hears_of_i
         drain.drain("home.example")
     assert state_of()[0] == State.EXPIRED
     assert b"Status: 5.4.7" in home.messages[0]
+
+
+def test_a_slow_destination_leaves_threads_to_the_others(monkeypatch):
+    drained = []
+    monkeypatch.setattr(drain, "drain", drained.append)
+    monkeypatch.setattr(tasks, "begun", lambda _destination: None)
+    with ExitStack() as busy:
+        for _ in range(drain.MOST_AT_ONCE):
+            assert busy.enter_context(drain.lane(DOMAIN))
+        tasks.drain(DOMAIN)
+        tasks.drain("home.example")
+    tasks.drain(DOMAIN)
+    assert drained == ["home.example", DOMAIN]
