@@ -59,6 +59,12 @@ def rita(request, browser):
         yield somebody
 
 
+def pages(item):
+    """Return every page that is still open in a test's browser."""
+    started = getattr(item, "funcargs", {}).get("browser")
+    return [page for context in started.contexts for page in context.pages] if started else []
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """Add what Postern's processes said to the report of a failed test."""
@@ -68,4 +74,6 @@ def pytest_runtest_makereport(item):
         said = [f"{name}:\n{process.tail(2500)}" for name, process in server.processes.items()]
         report.sections.append(("what Postern said", "\n".join(said)))
         report.sections.append(("recipients", server.ask(LATEST)))
+    if report.failed and report.when == "call":
+        report.sections.extend((f"page {page.url}", page.locator("body").inner_text()) for page in pages(item))
     return report

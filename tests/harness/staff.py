@@ -29,7 +29,7 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.url}/staff/")
     page.get_by_label("Email").first.fill(ADA)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").first.click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.locator("input[name=code]").fill(stack.ask(TOTP, email=ADA))
     page.locator("form:has(input[name=code]) button[type=submit]").first.click()
     page.wait_for_url(f"{stack.url}/staff/**")
