@@ -59,8 +59,15 @@ class Committer(Generic[T]):
         while open_:
             group, open_ = self._next_group()
             if group:
-                self._settle(self._end(group))
+                self._tell(self._end(group))
         connections.close_all()
+
+    def _tell(self, ended: list[tuple[T, End]]) -> None:
+        """Settle a group; this one thread must live on, or no later message gets an answer."""
+        try:
+            self._settle(ended)
+        except Exception as error:
+            log.error("settle_failed", error=type(error).__name__, messages=len(ended))
 
     def _next_group(self) -> tuple[list[T], bool]:
         """Return what is to be committed next, and whether more can come."""

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 
 import structlog
+from django.db import connection
 from django.utils import timezone
 
 from gateway import delivery, queue, record
@@ -104,7 +105,9 @@ def _handle(route: Route, recipients: list[Recipient], connections: Connections)
 def _attempt(route: Route, recipients: list[Recipient], connections: Connections) -> None:
     started_at = timezone.now()
     try:
-        report = delivery.attempt(_job(recipients[0].message, route, recipients), delivery_settings(), connections)
+        job = _job(recipients[0].message, route, recipients)
+        _give_connection_back()
+        report = delivery.attempt(job, delivery_settings(), connections)
     except Exception as error:  # our own fault, and no host has the message: judge nothing by it
         log.error("delivery.broken", message=str(recipients[0].message_id), error=where(error))
         record.put_off(recipients, timezone.now())
@@ -135,3 +138,10 @@ def _start(recipients: Sequence[Recipient]) -> None:
     """Save that the transaction begins, before its first command."""
     if len(queue.start(recipients, timezone.now())) != len(recipients):
         raise LeaseLost
+    _give_connection_back()
+
+
+def _give_connection_back() -> None:
+    """Return the database connection to the pool while a host is waited for: there are fewer than threads."""
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:  # a test's; a drain is in none
+        connection.close()

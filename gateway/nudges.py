@@ -6,7 +6,8 @@ import structlog
 from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
-from kombu.exceptions import OperationalError
+
+from messages_app.where import where
 
 log = structlog.get_logger()
 
@@ -22,13 +23,13 @@ def nudge_on_commit(destination: str) -> None:
 
 def nudge(destination: str) -> None:
     """Enqueue one drain of `destination`, unless one is pending. A dead broker is no error: rows are the truth."""
-    if not cache.add(_key(destination), 1, PENDING_SECONDS):
-        return
     try:
+        if not cache.add(_key(destination), 1, PENDING_SECONDS):
+            return
         # By name: importing the task would bring what opens messages into the process on port 25.
         current_app.send_task("gateway.tasks.drain", [destination])
-    except OperationalError as error:
-        log.warning("nudge.lost", destination=destination, error=type(error).__name__)
+    except Exception as error:  # broker or cache are away; whatever it is, the sweep asks again
+        log.warning("nudge.lost", destination=destination, error=where(error))
 
 
 def begun(destination: str) -> None:

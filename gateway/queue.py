@@ -18,6 +18,8 @@ from messages_app.models import Recipient
 from messages_app.rules.states import State
 
 WAITING = (State.QUEUED, State.DEFERRED)
+# RFC 5321 section 4.5.3.1.8: every host takes this many recipients at once.
+MOST_OF_ONE_MESSAGE = 100
 
 
 def lease() -> timedelta:
@@ -37,7 +39,7 @@ def due_destinations(now: datetime) -> list[str]:
 
 
 def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]:
-    """Return up to `limit` due recipients of `destination`, now this caller's, oldest first.
+    """Return about `limit` due recipients of `destination`, now this caller's, oldest first.
 
     Two callers never get the same row: PostgreSQL skips locked rows, and on SQLite
     the update itself asks again whether the row is free.
@@ -47,7 +49,7 @@ def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]
         rows = due(now).filter(destination=destination).order_by("next_attempt_at", "id")
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
-        ids = list(rows.values_list("pk", flat=True)[:limit])
+        ids = _whole_messages(rows, limit)
         due(now).filter(pk__in=ids).update(lease_token=token, lease_until=now + lease())
     claimed = Recipient.objects.filter(pk__in=ids, lease_token=token)
     return list(claimed.select_related("message").order_by("message_id", "id"))
@@ -61,6 +63,18 @@ def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
             recipient.state = State.SENDING
             started.append(recipient)
     return started
+
+
+def _whole_messages(rows: QuerySet[Recipient], limit: int) -> list[UUID]:
+    """Return the ids of the first `limit` rows, and of what else is due of the last one's message.
+
+    The recipients of one message at one destination share a transaction and a report (row 26).
+    """
+    first = list(rows.values_list("pk", "message_id")[:limit])
+    if len(first) < limit:
+        return [pk for pk, _ in first]
+    same = rows.filter(message_id=first[-1][1]).values_list("pk", flat=True)[:MOST_OF_ONE_MESSAGE]
+    return list(dict.fromkeys([*(pk for pk, _ in first), *same]))
 
 
 def renew(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:

@@ -36,6 +36,7 @@ _OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
 # Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
 OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
+OWN_FAULT_FOR_GOOD = "Something went wrong inside the gateway, time after time; the message was not sent."
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,29 @@ def refused(recipients: Sequence[Recipient], route: Route, now: datetime) -> Non
 
 
 def put_off(recipients: Sequence[Recipient], now: datetime) -> None:
-    """Defer rows that failed by a fault of our own: never judged, never diverted (row 24)."""
-    for recipient in recipients:
-        wait = retry.TEMPORARY_WAITS[0]
-        _update(recipient, state=State.DEFERRED, reason="internal", reason_text=OWN_FAULT, next_attempt_at=now + wait)
+    """Defer rows that failed by a fault of our own: never diverted (row 24), bounced when the queue's time is over.
+
+    Staff hear of it the first time.
+    """
+    judged = [Judged(recipient, _own_fault(recipient, now)) for recipient in recipients]
+    with transaction.atomic():
+        for j in judged:
+            _APPLY.get(j.verdict.action, _leave)(j, now)
+        _alert([j for j in judged if j.verdict.alert_staff])
+    if ended := [j for j in judged if j.verdict.action is Action.BOUNCE]:
+        _bounce(ended[0].recipient.message, ended, now)
+
+
+def _own_fault(recipient: Recipient, now: datetime) -> Verdict:
+    at = retry.after_temporary_failure(now, recipient.failures, recipient.queued_at, retry.MAX_QUEUE)
+    return Verdict(
+        action=Action.RETRY if at else Action.BOUNCE,
+        at=at,
+        reason="internal",
+        sentence=OWN_FAULT if at else OWN_FAULT_FOR_GOOD,
+        enhanced="5.3.0",
+        alert_staff=not recipient.failures,
+    )
 
 
 def _history(recipient: Recipient, route: Route, *, sticky: bool) -> History:
@@ -174,8 +194,8 @@ def _finish(judged: Sequence[Judged], now: datetime) -> None:
         except Exception as error:  # nothing was sent: try again later rather than call it ambiguous
             log.error("record.broken", message=str(message.pk), error=where(error))
             put_off([j.recipient for j in mine], now)
-    _warn(message, [j for j in judged if j.verdict.warn_sender], now)
     _alert([j for j in judged if j.verdict.alert_staff])
+    _warn(message, [j for j in judged if j.verdict.warn_sender], now)
     shred.shred_spool(message)
 
 
@@ -200,13 +220,13 @@ def _bounce(message: Message, judged: Sequence[Judged], now: datetime) -> None:
     told = [j for j in judged if j.verdict.action is Action.BOUNCE]
     report = reports.failed(message, [(j.recipient, j.verdict) for j in told], now) if told else None
     with transaction.atomic():
-        bounced = [j.recipient for j in judged if _settle(j, State.BOUNCED, ended_at=now)]
-        for j in judged:
+        bounced = [j for j in judged if _settle(j, State.BOUNCED, ended_at=now)]
+        for j in bounced:
             _audit(audit.Event.RECIPIENT_BOUNCED, j)
         if report and bounced:
             reports.commit(report)
         if bounced:
-            signals.bounced.send(_bounce, message=message, recipients=bounced)
+            signals.bounced.send(_bounce, message=message, recipients=[j.recipient for j in bounced])
 
 
 def _warn(message: Message, judged: Sequence[Judged], now: datetime) -> None:

@@ -31,7 +31,8 @@ MOST_RECIPIENTS = 100  # in one transaction: what every server has to take (RFC 
 LOOK_SECONDS = 10.0
 # Errors of this machine, not of the host: it has no way to such addresses (usually IPv6) at all.
 NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]")
+# Controls, and what could end the path before the address does.
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f<>]|^[^\"]* ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from messages_app import audit, compose_reply, hold, sealed_headers
 from messages_app.models import Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
-from messages_app.rules.mailbox import fold
+from messages_app.rules.mailbox import fold, is_deliverable
 from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
@@ -58,7 +58,7 @@ def _new(people: Iterable[dict[str, str]], seen: set[str]) -> tuple[str, ...]:
     addresses = []
     for person in people:
         address = person["address"]
-        if "@" in address and fold(address) not in seen:
+        if is_deliverable(address) and fold(address) not in seen:
             seen.add(fold(address))
             addresses.append(address)
     return tuple(addresses)
@@ -82,7 +82,9 @@ def submit(
     people = addressees(headers, recipient.mailbox, reply_all=reply_all)
     if not people.all:
         raise CannotReply
-    outgoing = seal_new(_new_message(user, recipient), _content(headers, people, recipient, text, files), people.all)
+    outgoing = seal_new(
+        _new_message(user, recipient, people), _content(headers, people, recipient, text, files), people.all
+    )
     _commit(outgoing, hold.parse_and_seal(outgoing.message, outgoing.key), ip)
     return outgoing.message
 
@@ -106,13 +108,13 @@ def _headers(recipient: Recipient, key: ContentKey) -> Headers:
     return sealed_headers.unseal(key, recipient.message.sealed_headers)
 
 
-def _new_message(user: Any, recipient: Recipient) -> Message:
+def _new_message(user: Any, recipient: Recipient, people: Addressees) -> Message:
     message = Message(
         origin=Message.Origin.PORTAL,
         accepted_at=timezone.now(),
         author=user,
         conversation=recipient.message.conversation,
-        smtputf8=not recipient.address.isascii(),
+        smtputf8=not all(address.isascii() for address in (recipient.address, *people.all)),
     )
     message.reverse_path = f"bounce+{message.pk.hex}@{settings.PORTAL_HOST}"
     return message

@@ -51,7 +51,10 @@ def expire(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
 
 
 def _leave_portal(recipient: Recipient, now: datetime) -> bool:
-    rows = Recipient.objects.filter(pk=recipient.pk, state__in=_EXPIRING, expires_at__lte=now)
+    # Read since the caller looked: then its report would say that nobody opened it. The next round ends it.
+    rows = Recipient.objects.filter(
+        pk=recipient.pk, state__in=_EXPIRING, expires_at__lte=now, read_at=recipient.read_at
+    )
     return bool(rows.update(state=State.EXPIRED, ended_at=now))
 
 

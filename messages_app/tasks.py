@@ -26,5 +26,6 @@ def tidy() -> None:
     now = timezone.now()
     retention.shred_spools()
     retention.shred_sent(now)
+    shred.shred_unwrapped()
     shred.destroy_ended_buckets(now)
     store.sweep_orphans()

@@ -4,7 +4,8 @@ import structlog
 from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
-from kombu.exceptions import OperationalError
+
+from messages_app.where import where
 
 log = structlog.get_logger()
 
@@ -20,12 +21,12 @@ def nudge_on_commit() -> None:
 
 def nudge() -> None:
     """Enqueue one drain, unless one is pending. A dead broker is no error: rows are the truth."""
-    if not cache.add(_KEY, 1, PENDING_SECONDS):
-        return
     try:
+        if not cache.add(_KEY, 1, PENDING_SECONDS):
+            return
         current_app.send_task("notifications.tasks.drain")
-    except OperationalError as error:
-        log.warning("nudge.lost", queue="notices", error=type(error).__name__)
+    except Exception as error:  # broker or cache are away; whatever it is, the sweep asks again
+        log.warning("nudge.lost", queue="notices", error=where(error))
 
 
 def begun() -> None:

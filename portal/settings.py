@@ -5,6 +5,7 @@ PostgreSQL, Redis and a smarthost are chosen by environment variables alone.
 """
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -67,10 +68,18 @@ _SQLITE = {
 if EMBEDDED:
     _database["OPTIONS"] = dict(_SQLITE)
 else:
-    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8}
+    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 20}
 DATABASES = {"default": _database}
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    # A Redis that is away must hold up neither a page nor the 250 of intake.
+    _REDIS_WAITS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": dict(_REDIS_WAITS),
+        }
+    }
 else:
     # A second file, so that sessions and rate limits never wait for mail.
     DATABASES["cache"] = {
@@ -85,7 +94,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STORE_DIR = path("STORE_DIR", DATA_DIR / "store")
 
 # --- Keys. The processes on port 25 and for notices are never given KEY_DIR (set it empty for them).
-KEY_DIR = path("KEY_DIR", None if ROLE in {"smtpd", "notices"} else DATA_DIR / "keys")
+KEY_DIR = path("KEY_DIR", None if ROLE in {"smtpd", "notices", "beat"} else DATA_DIR / "keys")
 ROOT_PUBLIC_KEY = path("ROOT_PUBLIC_KEY", DATA_DIR / "public" / "root.pub")
 # Signs return-paths of our own notices, so that intake knows them when they come back.
 LOOP_KEY = env.str("LOOP_KEY", default="") or SECRET_KEY
@@ -321,6 +330,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {**_REDIS_WAITS, "max_retries": 0}
 else:
     CELERY_BROKER_URL = "filesystem://localhost"
     _broker = DATA_DIR / "broker"

@@ -39,7 +39,7 @@ class Recipient(models.Model):
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="recipients")
     address = models.CharField(max_length=320, help_text="as given in RCPT TO")
     # The address folded for comparison (`messages_app.rules.mailbox.fold`).
-    mailbox = models.CharField(max_length=320, db_index=True)
+    mailbox = models.CharField(max_length=640, db_index=True)
     destination = models.CharField(max_length=255)
     state = models.CharField(max_length=10, choices=State.choices(), default=State.QUEUED)
     # Why it is in this state: a result type or reason code, and one plain sentence.

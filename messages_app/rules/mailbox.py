@@ -7,6 +7,8 @@ import idna
 
 MAX_DOMAIN = 253  # characters of an A-label domain without its last dot
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+MAX_LOCAL, MAX_ADDRESS = 64, 254  # octets
+_QUOTED = re.compile(r'"[ !#-;=?-\[\]-~]+"')
 _DOT_STRING = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*")
 
 
@@ -43,6 +45,20 @@ def domain_of(address: str) -> str:
         return to_a_label(domain)
     except BadDomain:
         return domain
+
+
+def is_deliverable(address: str) -> bool:
+    """Return whether `address` can stand in RCPT TO as it is: a dot-string or plain quoted local part at a DNS domain.
+
+    RFC 5321 section 4.5.3.1: local parts of 64 octets, paths of 256 with their brackets.
+    """
+    local, _, domain = address.rpartition("@")
+    if not (_DOT_STRING.fullmatch(local) or _QUOTED.fullmatch(local)) or len(local.encode()) > MAX_LOCAL:
+        return False
+    try:
+        return len(local.encode()) + 1 + len(to_a_label(domain)) <= MAX_ADDRESS
+    except BadDomain:
+        return False
 
 
 def fold(address: str) -> str:

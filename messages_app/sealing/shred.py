@@ -50,6 +50,13 @@ def _lock(message_id: UUID) -> Message:
 
 
 @transaction.atomic
+def shred_unwrapped() -> int:
+    """Shred the bytes of messages that nothing opens any more, as after a writer's account went; return how many."""
+    wraps = KeyWrap.objects.filter(message=OuterRef("pk"))
+    bare = Message.objects.filter(~Exists(wraps), shredded_at=None).values_list("pk", flat=True)
+    return sum([_shred(pk, KeyWrap.objects.none()) for pk in list(bare)])
+
+
 def _shred(message_id: UUID, wraps: QuerySet[KeyWrap]) -> bool:
     # Two last copies shredded at once must not each see the other's wrap.
     message = _lock(message_id)

@@ -290,3 +290,33 @@ def test_a_slow_destination_leaves_threads_to_the_others(monkeypatch):
         tasks.drain("home.example")
     tasks.drain(DOMAIN)
     assert drained == ["home.example", DOMAIN]
+
+
+def test_a_message_that_never_opens_comes_back_to_its_sender_in_the_end(keys, settings, ca):
+    broken = make_message(RAW)
+    Message.objects.filter(pk=broken.pk).update(key_commitment=bytes(32))
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+        assert AuditEvent.objects.filter(event=Event.STAFF_ALERTED).count() == 1
+        Recipient.objects.update(next_attempt_at=timezone.now(), queued_at=timezone.now() - timedelta(days=6))
+        drain.drain(DOMAIN)
+    assert state_of() == (State.BOUNCED, "internal")
+    assert Message.objects.filter(origin="dsn").count() == 1
+
+
+def test_a_copy_that_is_read_while_its_report_is_composed_is_not_called_unread(keys, settings, ca, monkeypatch):
+    make_message(RAW)
+    later = timezone.now() + timedelta(days=settings.HOLD_DAYS, minutes=1)
+    make_buckets(later)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    composed = expiry.reports.expired
+
+    def read_meanwhile(*arguments):
+        Recipient.objects.update(state=State.READ, read_at=timezone.now())
+        return composed(*arguments)
+
+    monkeypatch.setattr(expiry.reports, "expired", read_meanwhile)
+    expiry.expire_due(later)
+    assert state_of()[0] == State.READ
+    assert not Message.objects.filter(origin="dsn").exists()

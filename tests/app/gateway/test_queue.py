@@ -28,7 +28,9 @@ def test_what_is_due_is_claimed_once(message):
     assert claim() == []
 
 
-def test_a_claim_takes_no_more_than_asked_for(message):
+def test_a_claim_takes_no_more_messages_than_asked_for(keys):
+    make_message()
+    make_message()
     assert len(claim(limit=1)) == 1
     assert len(claim(limit=5)) == 1
 
@@ -81,3 +83,8 @@ def test_destinations_with_something_due_are_found(message):
     assert queue.due_destinations(timezone.now()) == [DOMAIN]
     claim()
     assert queue.due_destinations(timezone.now()) == []
+
+
+def test_the_recipients_of_one_message_are_claimed_together(keys):
+    make_message(recipients=tuple(f"r{number}@{DOMAIN}" for number in range(30)))
+    assert len(claim(limit=20)) == 30

@@ -14,7 +14,7 @@ from messages_app.models import AuditEvent, Message, Part
 from messages_app.raw import open_raw
 from messages_app.replies import Addressees, CannotReply
 from messages_app.rules.states import State
-from messages_app.sealing import unseal
+from messages_app.sealing import shred, unseal
 from tests.factories import RITA, make_message
 
 RAW = b"""From: "Moore, Sam" <sam@home.example>\r
@@ -132,3 +132,13 @@ def test_a_message_that_names_nobody_cannot_be_answered(keys, rita):
     hold.hold(hold.prepare(message), list(message.recipients.all()), reason="r", sentence="s", now=timezone.now())
     with pytest.raises(CannotReply):
         submit(rita, message.recipients.get())
+
+
+def test_the_bytes_of_a_reply_go_when_nobody_can_open_it_any_more(held, rita):
+    message = submit(rita, held)
+    message.wraps.filter(author=None).delete()
+    rita.delete()
+    assert shred.shred_unwrapped() == 1
+    message.refresh_from_db()
+    assert message.shredded_at
+    assert message.sealed_raw is None

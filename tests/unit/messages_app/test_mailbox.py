@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messages_app.rules.mailbox import BadDomain, domain_of, fold, to_a_label
+from messages_app.rules.mailbox import BadDomain, domain_of, fold, is_deliverable, to_a_label
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,27 @@ def test_a_domain_becomes_its_a_label(domain, label):
 def test_what_the_dns_can_not_hold_is_a_bad_domain(domain):
     with pytest.raises(BadDomain):
         to_a_label(domain)
+
+
+@pytest.mark.parametrize(
+    ("address", "deliverable"),
+    [
+        ("rita@partner.example", True),
+        ("r.i+t_a@partner.example", True),
+        ("j\u00f6rg@stra\u00dfe.example", True),
+        ('"rita ruiz"@partner.example', True),
+        ("x> NOTIFY=NEVER y@partner.example", False),  # would end the path and add a parameter
+        ("rita ruiz@partner.example", False),
+        ('"rita>"@partner.example', False),
+        ("rita@partner.example\r\nRCPT TO:<x@y.example>", False),
+        ("rita", False),
+        ("@partner.example", False),
+        ("rita@", False),
+        ("rita@[192.0.2.1]", False),
+        (f"{'a' * 64}@partner.example", True),
+        (f"{'a' * 65}@partner.example", False),
+        (f"rita@{'a.' * 130}example", False),
+    ],
+)
+def test_an_address_that_cannot_stand_in_a_path_is_not_deliverable(address, deliverable):
+    assert is_deliverable(address) == deliverable
