@@ -24,7 +24,11 @@ def forbid(apps, schema_editor) -> None:
     )
     for table in TABLES:
         schema_editor.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()"
+        )
+        schema_editor.execute(
+            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()"
         )
 
@@ -36,7 +40,8 @@ def allow(apps, schema_editor) -> None:
                 schema_editor.execute(f"DROP TRIGGER {table}_no_{action}")
         return
     for table in TABLES:
-        schema_editor.execute(f"DROP TRIGGER {table}_append_only ON {table}")
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_no_truncate ON {table}")
     schema_editor.execute("DROP FUNCTION audit_is_append_only()")
 
 

@@ -41,7 +41,15 @@ def send_code(letter: CodeLetter) -> None:
 
 def submit(function: Callable[..., None], *arguments: Any) -> None:
     """Run `function` in a thread of this process; tests look at what it was given."""
-    _pool.submit(function, *arguments)
+    _pool.submit(_run, function, *arguments)
+
+
+def _run(function: Callable[..., None], *arguments: Any) -> None:
+    """Run `function` in a thread that gives its database connections back."""
+    try:
+        function(*arguments)
+    finally:
+        close_old_connections()
 
 
 def deliver(letter: CodeLetter, pauses: tuple[int, ...] = PAUSES) -> None:
@@ -58,8 +66,6 @@ def deliver(letter: CodeLetter, pauses: tuple[int, ...] = PAUSES) -> None:
             later(pauses[0], letter, pauses[1:])
     except Exception as error:  # the page has been answered: nobody is left to be told
         logger.warning("a code could not be mailed: %s", type(error).__name__)
-    finally:
-        close_old_connections()
 
 
 def later(pause: int, letter: CodeLetter, pauses: tuple[int, ...]) -> None:

@@ -6,6 +6,14 @@ from typing import Any
 import pytest
 
 from tests import factories
+from tests.harness import triggers
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Let tests that commit be cleaned up after, audit log included."""
+    with django_db_blocker.unblock():
+        triggers.allow_flush()
 
 
 @pytest.fixture
