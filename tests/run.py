@@ -1,6 +1,6 @@
 """Run every test: what `make test` calls. The Makefile's target is `@$(BIN)/python tests/run.py $(ARGS)`.
 
-1. unit and app tests on SQLite, on all cores;
+1. unit, corpus and app tests on SQLite, on all cores;
 2. app tests again on a private PostgreSQL, on all cores;
 3. end-to-end tests, one after the other, against real servers.
 
@@ -85,7 +85,7 @@ class Run:
 def main() -> int:
     """Run the three sessions. Return 0 where everything passed, else 1."""
     run = Run()
-    run.session("unit and app tests (SQLite)", ["tests/unit", "tests/app", *PARALLEL])
+    run.session("unit and app tests (SQLite)", ["tests/unit", "tests/corpora", "tests/app", *PARALLEL])
     if why := components.why_missing("postgresql"):
         run.leave_out(f"{why} (all app tests on PostgreSQL left out)")
     else:
