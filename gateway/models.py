@@ -5,6 +5,7 @@ from django.db import models
 
 from gateway.rules.networks import parse_networks
 from gateway.rules.tls import Level, OnTLSFailure
+from messages_app.rules.gate import FirstContactPolicy
 
 
 def validate_networks(text: str) -> None:
@@ -86,6 +87,12 @@ class DomainPolicy(models.Model):
     )
     max_queue = models.DurationField(null=True, blank=True, help_text="how long to retry; default 5 days")
     hold_oversize = models.BooleanField(default=True)
+    first_contact = models.CharField(
+        max_length=16, choices=FirstContactPolicy.choices(), default=FirstContactPolicy.CODE
+    )
+    cool_down = models.DurationField(
+        null=True, blank=True, help_text="how long after registration copies stay shut; default not at all"
+    )
     trusted = models.ManyToManyField(
         TrustedCertificate, blank=True, related_name="policies", verbose_name="trusted certificates"
     )

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
-from gateway import reports
+from gateway import first_contact, reports
 from gateway.delivery import Report
 from gateway.models import DomainHistory
 from gateway.rules import retry
@@ -201,11 +201,13 @@ def _finish(judged: Sequence[Judged], now: datetime) -> None:
 
 def _hold(message: Message, judged: Sequence[Judged], now: datetime) -> None:
     prepared = hold.prepare(message)
+    gates = first_contact.prepare(message, [j.recipient for j in judged], now)
     with transaction.atomic():
         for (reason, sentence), recipients in _by_reason(judged).items():
             # Copies: `hold` changes what it is given, and if this fails the lease in ours gives the rows back.
             own = [copy(recipient) for recipient in recipients]
             hold.hold(prepared, own, reason=reason, sentence=sentence, now=now)
+        first_contact.commit(gates)
 
 
 def _by_reason(judged: Sequence[Judged]) -> dict[tuple[str, str], list[Recipient]]:

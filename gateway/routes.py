@@ -7,6 +7,7 @@ from gateway.rules import retry
 from gateway.rules.routing import Home, Policy, Route, route
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.models import Recipient
+from messages_app.rules.gate import FirstContactPolicy
 
 
 @dataclass(frozen=True)
@@ -46,4 +47,6 @@ def _policy(row: DomainPolicy) -> Policy:
         max_queue=row.max_queue or retry.MAX_QUEUE,
         hold_oversize=row.hold_oversize,
         anchors=tuple(certificate.pem for certificate in row.trusted.all()),
+        first_contact=FirstContactPolicy(row.first_contact),
+        cool_down=row.cool_down,
     )

@@ -13,10 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from messages_app import audit, sealed_headers, signals, store
-from messages_app.models import KeyWrap, Message, Part, Recipient
+from messages_app.models import Gate, KeyWrap, Message, Part, Recipient
+from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.standing import Lock, Standing, standing
 from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
@@ -90,13 +91,20 @@ def standing_of(recipient: Recipient, user: Any, now: datetime) -> Standing:
         expires_at=recipient.expires_at,
         lock=lock_of(user),
         now=now,
+        gate=gate.state if (gate := gate_of(recipient)) else OPEN,
     )
+
+
+def gate_of(recipient: Recipient) -> Gate | None:
+    """Return the copy's first-contact policy, None where the mailed code was enough."""
+    gate: Gate | None = getattr(recipient, "gate", None)
+    return gate
 
 
 def inbox_of(user: Any) -> QuerySet[Recipient]:
     """Return the copies that `user` may know of, with all that `peek` needs; a constant number of queries."""
     addresses = Prefetch("message__recipients", Recipient.objects.only("message_id", "address"))
-    copies = Recipient.objects.visible_to(user).select_related("message").defer("message__sealed_raw")
+    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
     return copies.prefetch_related("wraps", addresses)
 
 
@@ -209,8 +217,14 @@ def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Reci
 
 def unread_count(user: Any, now: datetime) -> int:
     """Return how many copies wait to be read."""
-    waiting = Recipient.objects.visible_to(user).filter(state=State.HELD, expires_at__gt=now)
+    waiting = Recipient.objects.visible_to(user).filter(_opened_gate(now), state=State.HELD, expires_at__gt=now)
     lock = lock_of(user)
     if not lock.covers(datetime.min.replace(tzinfo=now.tzinfo), now):
         return waiting.count()
     return waiting.filter(held_at__gte=lock.before).count() if lock.before else 0
+
+
+def _opened_gate(now: datetime) -> Q:
+    """Return the condition that `GateState.why_closed` is None."""
+    passed = Q(gate__policy=FirstContactPolicy.CODE) | Q(gate__passed_at__isnull=False)
+    return Q(gate=None) | passed & (Q(gate__opens_at=None) | Q(gate__opens_at__lte=now))

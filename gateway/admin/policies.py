@@ -14,6 +14,7 @@ from gateway.models import DomainPolicy
 from gateway.rules.patterns import normal_match, normal_pattern
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.audit import Event
+from messages_app.rules.gate import FirstContactPolicy
 
 if TYPE_CHECKING:
     _PolicyForm = forms.ModelForm[DomainPolicy]
@@ -33,12 +34,21 @@ ON_FAILURE = (
     (OnTLSFailure.DEFER.value, "defer: keep trying until the queue time is over, then tell the sender"),
     (OnTLSFailure.BOUNCE.value, "bounce: tell the sender at once that it was not delivered"),
 )
+FIRST_CONTACT = (
+    (FirstContactPolicy.CODE.value, "code: a code mailed to the address is enough"),
+    (FirstContactPolicy.OUT_OF_BAND.value, "out of band: also a phrase that the sender tells the recipient by phone"),
+    (
+        FirstContactPolicy.SENDER_APPROVAL.value,
+        "sender approval: also the sender's word, given by a link once somebody registered",
+    ),
+)
 DURATION = "Hours, minutes and seconds as 01:00:00; days before them as 5 00:00:00."
 LABELS = {
     "match": "Names in the certificate",
     "tls_grace": "Time to wait for TLS",
     "max_queue": "Time in the queue",
     "hold_oversize": "Hold what is too big",
+    "cool_down": "Time between registration and reading",
 }
 HELP = {
     "pattern": "user@example.org, example.org, .example.org (all below it), or * for everyone. The closest one counts.",
@@ -47,6 +57,8 @@ HELP = {
     "tls_grace": f"How long to keep trying where TLS used to work and suddenly does not. Empty: 1 hour. {DURATION}",
     "max_queue": f"How long to keep trying at all. Empty: 5 days. {DURATION}",
     "hold_oversize": "Hold in the portal what the other server finds too big. Otherwise it bounces.",
+    "cool_down": "Who registered reads only after this long, so that an alarm comes in time. Empty: at once. "
+    f"{DURATION}",
     "trusted": "These certificates replace the public CAs for this pattern: nothing else is believed there any more.",
     "note": "For your colleagues: why this policy exists.",
 }
@@ -58,6 +70,13 @@ class PolicyForm(_PolicyForm):
     level = forms.ChoiceField(choices=LEVELS, widget=forms.RadioSelect, initial=Level.VERIFY)
     on_tls_failure = forms.ChoiceField(
         label="When TLS cannot be had", choices=ON_FAILURE, widget=forms.RadioSelect, initial=OnTLSFailure.PORTAL
+    )
+
+    first_contact = forms.ChoiceField(
+        label="Before the first message is read",
+        choices=FIRST_CONTACT,
+        widget=forms.RadioSelect,
+        initial=FirstContactPolicy.CODE,
     )
 
     class Meta:
@@ -80,6 +99,10 @@ class PolicyForm(_PolicyForm):
     def clean_max_queue(self) -> timedelta | None:
         """Return the time, which can't be negative."""
         return _not_negative(self.cleaned_data["max_queue"])
+
+    def clean_cool_down(self) -> timedelta | None:
+        """Return the time, which can't be negative."""
+        return _not_negative(self.cleaned_data["cool_down"])
 
     def clean(self) -> dict[str, Any]:
         """Refuse names that nobody would compare."""
@@ -113,6 +136,8 @@ class DomainPolicyAdmin(AuditedAdmin):
         "tls_grace",
         "max_queue",
         "hold_oversize",
+        "first_contact",
+        "cool_down",
         "trusted",
         "note",
     )

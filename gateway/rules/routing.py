@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gateway.rules import names, retry
 from gateway.rules.tls import Level, OnTLSFailure
+from messages_app.rules.gate import FirstContactPolicy
 
 DEFAULT_PATTERN = "*"
 NO_HOST = ("", 0)
@@ -28,6 +29,8 @@ class Policy:
     max_queue: timedelta = retry.MAX_QUEUE
     hold_oversize: bool = True
     anchors: tuple[str, ...] = ()
+    first_contact: FirstContactPolicy = FirstContactPolicy.CODE
+    cool_down: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

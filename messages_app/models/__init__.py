@@ -3,6 +3,7 @@
 from messages_app.models.attempt import Attempt
 from messages_app.models.audit_event import AuditEvent, AuditHead, AuditLink
 from messages_app.models.bucket_key import BucketKey
+from messages_app.models.gate import Gate
 from messages_app.models.key_wrap import KeyWrap
 from messages_app.models.message import Message
 from messages_app.models.part import Part
@@ -14,6 +15,7 @@ __all__ = [
     "AuditHead",
     "AuditLink",
     "BucketKey",
+    "Gate",
     "KeyWrap",
     "Message",
     "Part",

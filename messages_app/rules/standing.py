@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
+from messages_app.rules.gate import OPEN, Closed, GateState
 from messages_app.rules.states import State
 
 
@@ -11,6 +12,10 @@ class Standing(StrEnum):
 
     READABLE = "readable"
     LOCKED = "locked"
+    # First contact is not complete: the phrase, the sender's word or time is missing.
+    PHRASE = "phrase"
+    APPROVAL = "approval"
+    COOL_DOWN = "cool-down"
     RELEASING = "releasing"
     DELIVERED = "delivered"
     EXPIRED = "expired"
@@ -28,16 +33,33 @@ _ENDS = {
 }
 
 
-def standing(state: State, *, held_at: datetime, expires_at: datetime | None, lock: "Lock", now: datetime) -> Standing:
+_GATES = {
+    Closed.PHRASE: Standing.PHRASE,
+    Closed.APPROVAL: Standing.APPROVAL,
+    Closed.COOL_DOWN: Standing.COOL_DOWN,
+}
+
+
+def standing(
+    state: State,
+    *,
+    held_at: datetime,
+    expires_at: datetime | None,
+    lock: "Lock",
+    now: datetime,
+    gate: GateState = OPEN,
+) -> Standing:
     """Return how a copy in `state` stands at `now`.
 
     A copy whose time is over counts as expired before the sweep has come by, and
-    a lock covers only what could be read otherwise.
+    a gate or a lock covers only what could be read otherwise.
     """
     if state not in {State.HELD, State.READ}:
         return _ENDS.get(state, Standing.GONE)
     if expires_at is not None and expires_at <= now:
         return Standing.EXPIRED
+    if closed := gate.why_closed(now):
+        return _GATES[closed]
     return Standing.LOCKED if lock.covers(held_at, now) else Standing.READABLE
 
 

@@ -80,7 +80,7 @@ Find = Callable[[HttpRequest, UUID], Source]
 def received(request: HttpRequest, pk: UUID) -> Source:
     """Return the reader's copy `pk`. Raises Http404 for everybody else's."""
     user: Any = request.user
-    copies = Recipient.objects.visible_to(user).select_related("message").defer("message__sealed_raw")
+    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
     return Source("message", pk, user, client_ip(request), recipient=get_object_or_404(copies, pk=pk))
 
 

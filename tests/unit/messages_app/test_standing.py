@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from messages_app.rules.gate import FirstContactPolicy, GateState
 from messages_app.rules.standing import Lock, Standing, standing
 from messages_app.rules.states import State
 
@@ -54,3 +55,24 @@ def test_a_lock_covers_what_was_held_before_it_and_ends_by_itself(lock, held_at,
 
 def test_what_is_gone_is_not_locked():
     assert standing(State.EXPIRED, held_at=NOW - 2 * HOUR, expires_at=None, lock=RESET, now=NOW) is Standing.EXPIRED
+
+
+@pytest.mark.parametrize(("policy", "passed", "opens_at", "expected"), [
+    (FirstContactPolicy.CODE, False, None, Standing.READABLE),
+    (FirstContactPolicy.OUT_OF_BAND, False, None, Standing.PHRASE),
+    (FirstContactPolicy.OUT_OF_BAND, True, None, Standing.READABLE),
+    (FirstContactPolicy.SENDER_APPROVAL, False, NOW + HOUR, Standing.APPROVAL),
+    (FirstContactPolicy.SENDER_APPROVAL, True, NOW + HOUR, Standing.COOL_DOWN),
+    (FirstContactPolicy.CODE, False, NOW + HOUR, Standing.COOL_DOWN),
+    (FirstContactPolicy.CODE, False, NOW, Standing.READABLE),
+])  # fmt: skip
+def test_a_gate_opens_when_what_it_asks_for_was_given_and_its_time_has_come(policy, passed, opens_at, expected):
+    gate = GateState(policy, passed, opens_at)
+    assert standing(State.HELD, held_at=NOW - HOUR, expires_at=None, lock=OPEN, now=NOW, gate=gate) is expected
+
+
+def test_a_gate_is_named_before_a_lock_and_an_end_before_both():
+    gate = GateState(FirstContactPolicy.OUT_OF_BAND)
+    shut = {"held_at": NOW - 2 * HOUR, "lock": RESET, "now": NOW, "gate": gate}
+    assert standing(State.HELD, expires_at=None, **shut) is Standing.PHRASE
+    assert standing(State.RECALLED, expires_at=None, **shut) is Standing.RECALLED

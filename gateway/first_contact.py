@@ -1,0 +1,93 @@
+"""Put the gates before held copies that their domain's policy asks for, and send phrases home.
+
+`prepare` hashes and seals before the transaction that holds; `commit` writes in it.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+
+from gateway import phrase_letter
+from gateway.routes import RouteTable
+from gateway.rules.routing import Policy
+from messages_app import audit, outgoing
+from messages_app.models import Gate, Message, Recipient
+from messages_app.outgoing import Outgoing
+from messages_app.rules.gate import FirstContactPolicy
+from messages_app.rules.phrases import GROUP_SIZE, GROUPS, normalise, phrase_of
+from messages_app.rules.states import State
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Gates that are in no database yet, and the sealed letter that tells their phrases."""
+
+    gates: tuple[Gate, ...] = ()
+    letter: Outgoing | None = None
+
+
+def prepare(message: Message, recipients: Sequence[Recipient], now: datetime) -> Prepared:
+    """Return the gates that the policies put before the copies of `recipients`."""
+    if message.origin != Message.Origin.INTAKE:
+        return Prepared()
+    table = RouteTable.load()
+    policies = {recipient: table.route(recipient).policy for recipient in recipients}
+    phrases: dict[str, str] = {}
+    gates = [_gate(recipient, policy, phrases) for recipient, policy in policies.items() if _gated(recipient, policy)]
+    letter = phrase_letter.compose(message, phrases, now) if phrases else None
+    return Prepared(tuple(gates), letter)
+
+
+def commit(prepared: Prepared) -> None:
+    """Write the gates of the copies that were held, in the transaction that holds them."""
+    ids = [gate.recipient_id for gate in prepared.gates]
+    held = Recipient.objects.select_related("claimed_by").in_bulk(ids)
+    gates = [_opening(gate, held[gate.recipient_id]) for gate in prepared.gates if _is_held(held, gate)]
+    Gate.objects.bulk_create(gates)
+    if prepared.letter is None or not any(gate.phrase_hash for gate in gates):
+        return
+    outgoing.commit(prepared.letter)
+    for gate in gates:
+        if gate.phrase_hash:
+            message = held[gate.recipient_id].message_id
+            audit.record(audit.Event.PHRASE_MADE, message=message, recipient=gate.recipient_id)
+
+
+def _gated(recipient: Recipient, policy: Policy) -> bool:
+    """Return whether anything is asked for that this mailbox's account has not proved to this sender."""
+    asked = policy.first_contact is not FirstContactPolicy.CODE and not _is_proved(recipient)
+    return asked or policy.cool_down is not None
+
+
+def _is_proved(recipient: Recipient) -> bool:
+    proved = Recipient.objects.filter(
+        mailbox=recipient.mailbox, claimed_by__isnull=False, gate__passed_at__isnull=False
+    )
+    sender = recipient.message.reverse_path
+    return proved.filter(message__reverse_path=sender).exists() if sender else proved.exists()
+
+
+def _gate(recipient: Recipient, policy: Policy, phrases: dict[str, str]) -> Gate:
+    """Return the gate of one copy; its phrase is added to `phrases`, where there is a sender to tell it."""
+    asks = FirstContactPolicy.CODE if _is_proved(recipient) else policy.first_contact
+    gate = Gate(recipient=recipient, policy=asks, cool_down=policy.cool_down)
+    if asks is FirstContactPolicy.OUT_OF_BAND and recipient.message.reverse_path:
+        phrase = phrase_of([secrets.randbelow(GROUP_SIZE) for _ in range(GROUPS)])
+        phrases[recipient.address] = phrase
+        gate.phrase_hash = make_password(normalise(phrase))
+    return gate
+
+
+def _is_held(rows: dict[object, Recipient], gate: Gate) -> bool:
+    recipient = rows.get(gate.recipient_id)
+    return recipient is not None and recipient.state == State.HELD
+
+
+def _opening(gate: Gate, recipient: Recipient) -> Gate:
+    """Start the cool-down of an account that exists already at its registration."""
+    if gate.cool_down is not None and recipient.claimed_by is not None:
+        gate.opens_at = recipient.claimed_by.date_joined + gate.cool_down
+    return gate
