@@ -22,7 +22,7 @@ from uuid import UUID
 from cryptography.utils import Buffer
 from django.conf import settings
 
-from messages_app.models import Message
+from messages_app.models import DraftFile, Message
 from messages_app.sealing.errors import Broken
 from messages_app.sealing.files import sync_directory
 
@@ -152,8 +152,14 @@ def _older(path: Path, before: float) -> bool:
         return False
 
 
+def _referred(name: str) -> bool:
+    """Return whether a row has bytes in the directory `name`: a message, or a file of a draft."""
+    message = Message.objects.filter(pk=name, shredded_at=None)
+    return message.exists() or DraftFile.objects.filter(pk=name).exists()
+
+
 def _sweep(directory: Path, before: float) -> int:
-    if not Message.objects.filter(pk=directory.name, shredded_at=None).exists():
+    if not _referred(directory.name):
         shutil.rmtree(directory, ignore_errors=True)
         return 1
     stale = [file for file in directory.glob(f"{_TEMPORARY}*") if _older(file, before)]

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from messages_app import audit_chain, retention, store
+from messages_app import audit_chain, drafts, retention, store
 from messages_app.sealing import keymaking, shred
 
 
@@ -26,6 +26,7 @@ def tidy() -> None:
     now = timezone.now()
     retention.shred_spools()
     retention.shred_sent(now)
+    drafts.shred_ended(now)
     shred.shred_unwrapped()
     shred.destroy_ended_buckets(now)
     store.sweep_orphans()

@@ -117,6 +117,8 @@ HELO_NAME = env.str("HELO_NAME", default=SMTPD_HOSTNAME)
 DELIVERY_LEASE_SECONDS = seconds("DELIVERY_LEASE_SECONDS", 1800)
 AMBIGUOUS_RETRY_SECONDS = seconds("AMBIGUOUS_RETRY_SECONDS", 900)
 SWEEP_SECONDS = seconds("SWEEP_SECONDS", 30)
+# So long a reply waits before it leaves, and its writer can take it back.
+UNDO_SECONDS = seconds("UNDO_SECONDS", 15)
 # Seams for tests and the demo; `checks.py` refuses them unless everything is bound to loopback.
 DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 MX_PORT = env.int("MX_PORT", default=25)

@@ -3,6 +3,7 @@
 from messages_app.models.attempt import Attempt
 from messages_app.models.audit_event import AuditEvent, AuditHead, AuditLink
 from messages_app.models.bucket_key import BucketKey
+from messages_app.models.draft import Draft, DraftFile
 from messages_app.models.gate import Gate
 from messages_app.models.key_wrap import KeyWrap
 from messages_app.models.message import Message
@@ -15,6 +16,8 @@ __all__ = [
     "AuditHead",
     "AuditLink",
     "BucketKey",
+    "Draft",
+    "DraftFile",
     "Gate",
     "KeyWrap",
     "Message",

@@ -33,6 +33,10 @@ class Message(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # The copy that it is a reply to, where it was written in the portal.
+    answers = models.ForeignKey(
+        "messages_app.Recipient", null=True, blank=True, on_delete=models.SET_NULL, related_name="replies"
+    )
     conversation = models.UUIDField(default=uuid7, db_index=True)
     # HMAC blind index of Message-ID, 32 bytes; filled when the content is first parsed.
     message_id_index = models.BinaryField(max_length=32, null=True, blank=True, db_index=True)

@@ -29,8 +29,8 @@ class State(StrEnum):
 S = State
 
 EDGES: dict[State, frozenset[State]] = {
-    # To deferred without sending: no host got as far as the envelope.
-    S.QUEUED: frozenset({S.SENDING, S.DEFERRED, S.HELD, S.BOUNCED}),
+    # To deferred without sending: no host got as far as the envelope. To recalled: its writer took a reply back.
+    S.QUEUED: frozenset({S.SENDING, S.DEFERRED, S.HELD, S.BOUNCED, S.RECALLED}),
     S.SENDING: frozenset({S.DELIVERED, S.DEFERRED, S.HELD, S.BOUNCED, S.AMBIGUOUS}),
     S.AMBIGUOUS: frozenset({S.DEFERRED}),
     S.DEFERRED: frozenset({S.SENDING, S.HELD, S.BOUNCED}),

@@ -34,6 +34,10 @@ class User(AbstractUser):
     email = models.EmailField(unique=True, max_length=320)
     language = models.CharField(max_length=10, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
+    # Stands below replies that are begun in the portal.
+    signature = models.TextField(blank=True)
+    # Words of the reader's own in each notice, by which they know that it is genuine.
+    notice_phrase = models.CharField(max_length=80, blank=True)
     # "This wasn't me": nobody signs in until staff lift it.
     frozen_at = models.DateTimeField(null=True, blank=True)
     # A reset by e-mail alone locks what was held before it until this time.

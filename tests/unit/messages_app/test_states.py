@@ -5,7 +5,7 @@ import pytest
 from messages_app.rules.states import EDGES, IN_PORTAL, UNDECIDED, State, may_become
 
 TABLE = """
-queued -> sending deferred held bounced
+queued -> sending deferred held bounced recalled
 sending -> delivered deferred held bounced ambiguous
 ambiguous -> deferred
 deferred -> sending held bounced

@@ -18,6 +18,7 @@ PLANTS = [
     ("pure-rules", "notifications/rules/schedule.py", "from messages_app import store"),  # a way round
     ("who-unseals", "messages_app/ids.py", "from messages_app.sealing import unseal"),
     ("who-unseals", "portal/context.py", "import messages_app.sealing.unseal"),
+    ("who-opens-drafts", "messages_app/replies.py", "from messages_app.sealing import draft_keys"),
     ("port-25-never-reads", "gateway/intake.py", "from messages_app.sealing import keyring"),
     ("port-25-never-reads", "messages_app/sealing/seal.py", "from messages_app.sealing import unseal"),  # a way round
     ("port-25-never-reads", "gateway/smtp/server.py", "from messages_app import hold"),
