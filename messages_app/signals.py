@@ -18,5 +18,11 @@ read = Signal()
 expired = Signal()
 # message: Message, recipients: list[Recipient]; failed for good, the sender is to be told.
 bounced = Signal()
+# message: Message, recipients: list[Recipient]; delivered, where the message was written in the portal.
+delivered = Signal()
+# identifier: str (of the notice, out of its mark), status: str (RFC 3463); a notice of ours came back undelivered.
+notice_returned = Signal()
+# identifier: str (of the notice), address: str; somebody wrote back to a notice of ours.
+notice_answered = Signal()
 # message: Message, recipients: list[Recipient]; held together, so that the sender gets one report.
 held_together = Signal()

@@ -15,10 +15,15 @@ from messages_app.admin.time_range import TimeRangeFilter
 from messages_app.rules.search_terms import Kind, parse
 from notifications.models import Notice
 
-STATE_TONES = {Notice.State.DUE: "wait", Notice.State.SENT: "good", Notice.State.FAILED: "bad"}
+STATE_TONES = {
+    Notice.State.DUE: "wait",
+    Notice.State.SENT: "good",
+    Notice.State.FAILED: "bad",
+    Notice.State.RETURNED: "bad",
+}
 # What of a notice's parameters may be seen. Display names are not among them, and the
 # links in alerts act for whoever has them.
-SHOWN = ("sender_address", "accepted_at", "expires_at", "event", "teller", "address", "at", "ip", "browser")
+SHOWN = ("sender_address", "accepted_at", "expires_at", "status", "event", "teller", "address", "at", "ip", "browser")
 
 
 @admin.register(Notice)

@@ -15,3 +15,4 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers."""
         import_module("notifications.receivers")
+        import_module("notifications.comebacks")

@@ -21,8 +21,22 @@ from notifications.rules.names import clean, display_name
 
 
 @dataclass(frozen=True)
+class Mark:
+    """How a notice is known again: its id in the return-path, and the code that its reader may ask about."""
+
+    identifier: str = ""
+    code: str = ""
+
+
+NO_MARK = Mark()
+
+
+@dataclass(frozen=True)
 class FirstNotice:
-    """A message is waiting: to the recipient."""
+    """A message is waiting: to the recipient.
+
+    `occasion` is "first", "reminder" or "expiring": the words differ, the layout never does.
+    """
 
     to_address: str
     sender_address: str
@@ -30,6 +44,7 @@ class FirstNotice:
     expires_at: datetime
     url: str
     has_account: bool = False
+    occasion: str = "first"
     template = "first"
 
     @property
@@ -55,6 +70,40 @@ class HeldReport:
     accepted_at: datetime
     expires_at: datetime
     template = "held_report"
+    from_name = ""
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """The notice about your message came back: to the sender. `status` is an enhanced status code or ""."""
+
+    to_address: str
+    address: str
+    status: str
+    accepted_at: datetime
+    expires_at: datetime
+    template = "unreachable"
+    from_name = ""
+
+
+@dataclass(frozen=True)
+class ReplyReport:
+    """What became of a reply that was written in the portal: to its writer."""
+
+    to_address: str
+    delivered: bool
+    copies: tuple[HeldCopy, ...]
+    accepted_at: datetime
+    template = "reply"
+    from_name = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Nobody reads replies to notices, and this is how to write back: to whoever replied to one."""
+
+    to_address: str
+    template = "answer"
     from_name = ""
 
 
@@ -85,6 +134,8 @@ class AccountAlert:
     ip: str
     browser: str
     not_me_url: str
+    # Whether mail from before was locked for a day: a reset in a browser that signed in before locks nothing.
+    locked: bool = False
     template = "account"
     from_name = ""
 
@@ -98,10 +149,10 @@ class Probe:
     from_name = ""
 
 
-NoticeMail = FirstNotice | HeldReport | CodeMail | AccountAlert | Probe
+NoticeMail = FirstNotice | HeldReport | Unreachable | ReplyReport | Answer | CodeMail | AccountAlert | Probe
 
 
-def compose(mail: NoticeMail, language: str = "en") -> EmailMultiAlternatives:
+def compose(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> EmailMultiAlternatives:
     """Return `mail` as a message with a text and an HTML part, in `language`.
 
     The return-path and a header carry an HMAC by which intake knows our own
@@ -110,11 +161,11 @@ def compose(mail: NoticeMail, language: str = "en") -> EmailMultiAlternatives:
     Raises django.core.mail.BadHeaderError if an address smuggles a line break.
     """
     with translation.override(language):
-        context = {"mail": mail, **_portal_words(), **_said(mail)}
+        context = {"mail": mail, "check_code": mark.code, **_portal_words(), **_said(mail)}
         subject = render_to_string(f"notifications/{mail.template}.subject.txt", context).strip()
         text = render_to_string(f"notifications/{mail.template}.txt", context)
         html = render_to_string(f"notifications/{mail.template}.html", context)
-    message = EmailMultiAlternatives(subject, text, _from(mail), [mail.to_address], headers=_headers())
+    message = EmailMultiAlternatives(subject, text, _from(mail), [mail.to_address], headers=_headers(mail, mark))
     message.attach_alternative(html, "text/html")
     return message
 
@@ -122,9 +173,9 @@ def compose(mail: NoticeMail, language: str = "en") -> EmailMultiAlternatives:
 def _said(mail: NoticeMail) -> dict[str, str]:
     """Return names as they may be shown, and times in words: in the active language and the portal's zone."""
     said = {"from_name": clean(mail.from_name) or mail.from_name}
-    if isinstance(mail, FirstNotice | HeldReport):
+    if isinstance(mail, FirstNotice | HeldReport | Unreachable):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
-    if isinstance(mail, HeldReport):
+    if isinstance(mail, HeldReport | Unreachable | ReplyReport):
         said["accepted_on"] = _moment(mail.accepted_at)
     if isinstance(mail, AccountAlert):
         said["at"] = _moment(mail.at)
@@ -142,6 +193,7 @@ def _portal_words() -> dict[str, str]:
         "organisation": settings.ORGANISATION,
         "portal_url": settings.PORTAL_BASE_URL,
         "portal_host": settings.PORTAL_HOST,
+        "genuine_url": f"{settings.PORTAL_BASE_URL}/help/genuine/",
     }
 
 
@@ -150,13 +202,16 @@ def _from(mail: NoticeMail) -> str:
     return f'"{name}" <{settings.NOTICE_FROM}>'
 
 
-def _headers() -> dict[str, str]:
-    headers = {
+def _headers(mail: NoticeMail, mark: Mark) -> dict[str, str]:
+    """Return the header fields besides the addresses.
+
+    Replies go to whom settings.NOTICE_REPLY_TO names, else back to us, where
+    they are answered (`gateway.own_mail`).
+    """
+    return {
         "Message-ID": make_msgid(domain=settings.PORTAL_HOST),
-        "Auto-Submitted": "auto-generated",  # RFC 3834
+        "Auto-Submitted": "auto-replied" if isinstance(mail, Answer) else "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",
-        loop_token.HEADER: loop_token.make(),
+        loop_token.HEADER: loop_token.make(mark.identifier),
+        "Reply-To": settings.NOTICE_REPLY_TO or loop_token.return_path(mark.identifier),
     }
-    if settings.NOTICE_REPLY_TO:
-        headers["Reply-To"] = settings.NOTICE_REPLY_TO
-    return headers

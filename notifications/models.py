@@ -15,11 +15,19 @@ class Notice(models.Model):
         HELD_REPORT = "held_report", "your message was held (to the sender)"
         REGISTERED = "registered", "someone registered (to sender and recipient)"
         ALERT = "alert", "an account changed (to its owner)"
+        REMINDER = "reminder", "a message still waits (to the recipient)"
+        EXPIRING = "expiring", "a message is about to be deleted (to the recipient)"
+        REPLY_DELIVERED = "reply_delivered", "your reply was delivered (to its writer)"
+        REPLY_FAILED = "reply_failed", "your reply was not delivered (to its writer)"
+        UNREACHABLE = "unreachable", "a notice did not reach its reader (to the sender)"
+        ANSWER = "answer", "a reply to a notice is not read (to its writer)"
 
     class State(models.TextChoices):
         DUE = "due", "due"
         SENT = "sent", "sent"
         FAILED = "failed", "given up"
+        RETURNED = "returned", "came back"
+        DROPPED = "dropped", "not needed any more"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=16, choices=Kind)
@@ -37,13 +45,31 @@ class Notice(models.Model):
     failures = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    # The day (UTC) that the notice belongs to, where one a day is enough; null where there is no such rule.
+    due_day = models.DateField(null=True, blank=True)
+    # HMAC of the code by which a reader can ask whether the notice is genuine, 32 bytes; set when it is sent.
+    code_hash = models.BinaryField(max_length=32, null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=["next_attempt_at"], name="notice_due", condition=models.Q(state="due")),)
+        indexes = (
+            models.Index(fields=["next_attempt_at"], name="notice_due", condition=models.Q(state="due")),
+            models.Index(fields=["code_hash"], name="notice_code"),
+        )
+        constraints = (
+            # A sweep that runs twice writes each reminder once.
+            models.UniqueConstraint(fields=["recipient", "kind", "due_day"], name="notice_once_a_day"),
+            models.UniqueConstraint(
+                fields=["to_address", "due_day"], name="answer_once_a_day", condition=models.Q(kind="answer")
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+# What tells a recipient that a message waits.
+WAITING = (Notice.Kind.FIRST, Notice.Kind.REMINDER, Notice.Kind.EXPIRING)
 
 
 class Invitation(models.Model):

@@ -1,5 +1,6 @@
 """Send the notices that are due: claim, compose, hand over, record. A notice sent twice does no harm."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -10,10 +11,21 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from messages_app import audit
-from messages_app.rules.states import IN_PORTAL
-from notifications import invitations, transport
-from notifications.mail import AccountAlert, FirstNotice, HeldCopy, HeldReport, NoticeMail
-from notifications.models import Notice
+from messages_app.rules.states import IN_PORTAL, State
+from notifications import genuine, invitations, transport, unreachable
+from notifications.identifiers import identifier
+from notifications.mail import (
+    AccountAlert,
+    Answer,
+    FirstNotice,
+    HeldCopy,
+    HeldReport,
+    Mark,
+    NoticeMail,
+    ReplyReport,
+    Unreachable,
+)
+from notifications.models import WAITING, Notice
 from notifications.rules.schedule import next_wait
 
 LEASE = timedelta(minutes=10)
@@ -29,7 +41,7 @@ def claim_due(now: datetime, limit: int) -> list[Notice]:
         ids = list(rows.values_list("pk", flat=True)[:limit])
         _due(now).filter(pk__in=ids).update(lease_token=token, lease_until=now + LEASE)
     claimed = Notice.objects.filter(pk__in=ids, lease_token=token)
-    return list(claimed.select_related("recipient__message"))
+    return list(claimed.select_related("recipient__message", "recipient__claimed_by"))
 
 
 def _due(now: datetime) -> QuerySet[Notice]:
@@ -40,10 +52,11 @@ def _due(now: datetime) -> QuerySet[Notice]:
 def send(notice: Notice) -> None:
     """Send one claimed notice and record what became of it."""
     if _is_pointless(notice):
-        _finish(notice, Notice.State.FAILED, "the message has ended")
+        _finish(notice, Notice.State.DROPPED, "nothing waits any more")
         return
+    mark = Mark(identifier(notice.pk), genuine.give_code(notice))
     try:
-        transport.send(_mail(notice), notice.language)
+        transport.send(_mail(notice), _language(notice), mark)
     except transport.NotSent as problem:
         _failed(notice, problem)
     else:
@@ -51,25 +64,32 @@ def send(notice: Notice) -> None:
 
 
 def _is_pointless(notice: Notice) -> bool:
-    """Return whether nothing waits any more for whom the notice invites."""
-    return notice.kind == Notice.Kind.FIRST and (notice.recipient is None or notice.recipient.state not in IN_PORTAL)
+    """Return whether nothing waits any more for whom the notice invites.
+
+    A first notice goes out even to who was faster than it; a reminder only while
+    nobody has read the copy, and it isn't on its way after all.
+    """
+    if notice.kind not in WAITING:
+        return False
+    pointed = IN_PORTAL if notice.kind == Notice.Kind.FIRST else {State.HELD}
+    return notice.recipient is None or notice.recipient.state not in pointed
+
+
+def _language(notice: Notice) -> str:
+    """Return the language of the account that the copy belongs to, where there is one."""
+    owner = notice.recipient.claimed_by if notice.recipient and notice.kind in WAITING else None
+    return getattr(owner, "language", "") or notice.language
 
 
 def _mail(notice: Notice) -> NoticeMail:
-    words = notice.parameters
-    if notice.kind == Notice.Kind.FIRST:
-        return _first(notice)
-    if notice.kind == Notice.Kind.HELD_REPORT:
-        copies = tuple(HeldCopy(**copy) for copy in words["copies"])
-        return HeldReport(notice.to_address, copies, _time(words["accepted_at"]), _time(words["expires_at"]))
-    return AccountAlert(notice.to_address, **{**words, "at": _time(words["at"])})
+    return _COMPOSE.get(Notice.Kind(notice.kind), _alert)(notice)
 
 
-def _first(notice: Notice) -> FirstNotice:
-    """Compose a first notice around a new pointer: only its hash is stored, so it can't be sent again."""
+def _waiting(notice: Notice) -> FirstNotice:
+    """Compose a notice around a new pointer: only its hash is stored, so it can't be sent again."""
     recipient = notice.recipient
     if recipient is None or recipient.expires_at is None:
-        raise ValueError("a first notice is about a held copy")
+        raise ValueError("an invitation is about a held copy")
     return FirstNotice(
         to_address=notice.to_address,
         sender_address=notice.parameters["sender_address"],
@@ -77,7 +97,49 @@ def _first(notice: Notice) -> FirstNotice:
         expires_at=recipient.expires_at,
         url=f"{settings.PORTAL_BASE_URL}/open/{invitations.new_token(recipient)}/",
         has_account=recipient.claimed_by_id is not None,
+        occasion=notice.kind,
     )
+
+
+def _held_report(notice: Notice) -> HeldReport:
+    words = notice.parameters
+    return HeldReport(notice.to_address, _copies(notice), _time(words["accepted_at"]), _time(words["expires_at"]))
+
+
+def _unreachable(notice: Notice) -> Unreachable:
+    words = notice.parameters
+    until = _time(words["expires_at"])
+    return Unreachable(notice.to_address, words["address"], words["status"], _time(words["accepted_at"]), until)
+
+
+def _reply_report(notice: Notice) -> ReplyReport:
+    delivered = notice.kind == Notice.Kind.REPLY_DELIVERED
+    return ReplyReport(notice.to_address, delivered, _copies(notice), _time(notice.parameters["accepted_at"]))
+
+
+def _answer(notice: Notice) -> Answer:
+    return Answer(notice.to_address)
+
+
+def _alert(notice: Notice) -> AccountAlert:
+    words = notice.parameters
+    return AccountAlert(notice.to_address, **{**words, "at": _time(words["at"])})
+
+
+_COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
+    Notice.Kind.FIRST: _waiting,
+    Notice.Kind.REMINDER: _waiting,
+    Notice.Kind.EXPIRING: _waiting,
+    Notice.Kind.HELD_REPORT: _held_report,
+    Notice.Kind.UNREACHABLE: _unreachable,
+    Notice.Kind.REPLY_DELIVERED: _reply_report,
+    Notice.Kind.REPLY_FAILED: _reply_report,
+    Notice.Kind.ANSWER: _answer,
+}
+
+
+def _copies(notice: Notice) -> tuple[HeldCopy, ...]:
+    return tuple(HeldCopy(**copy) for copy in notice.parameters["copies"])
 
 
 def _time(text: str) -> datetime:
@@ -92,7 +154,9 @@ def _failed(notice: Notice, problem: transport.NotSent) -> None:
     failures = notice.failures + 1
     wait = None if problem.permanent else next_wait(failures, now - notice.created_at)
     if wait is None:
-        _finish(notice, Notice.State.FAILED, str(problem))
+        with transaction.atomic():
+            if _finish(notice, Notice.State.FAILED, str(problem)):
+                unreachable.tell_sender(notice, problem.status)
         return
     rows = Notice.objects.filter(pk=notice.pk, lease_token=notice.lease_token)
     rows.update(
@@ -100,21 +164,25 @@ def _failed(notice: Notice, problem: transport.NotSent) -> None:
     )
 
 
+_EVENTS = {
+    Notice.State.SENT: audit.Event.NOTICE_SENT,
+    Notice.State.FAILED: audit.Event.NOTICE_FAILED,
+    Notice.State.DROPPED: audit.Event.NOTICE_DROPPED,
+}
+
+
 @transaction.atomic
-def _finish(notice: Notice, state: Notice.State, error: str) -> None:
-    sent = state == Notice.State.SENT
+def _finish(notice: Notice, state: Notice.State, error: str) -> bool:
+    """Record the end of `notice`; return whether it was still this caller's."""
     rows = Notice.objects.filter(pk=notice.pk, lease_token=notice.lease_token)
-    changed = rows.update(
-        state=state,
-        last_error=error,
-        sent_at=timezone.now() if sent else None,
-        lease_token=None,
-        lease_until=None,
-    )
+    sent_at = timezone.now() if state == Notice.State.SENT else None
+    changed = rows.update(state=state, last_error=error, sent_at=sent_at, lease_token=None, lease_until=None)
     if changed:
-        audit.record(
-            audit.Event.NOTICE_SENT if sent else audit.Event.NOTICE_FAILED,
-            message=notice.recipient.message_id if notice.recipient else None,
-            recipient=notice.recipient_id,
-            kind=notice.kind,
-        )
+        note(_EVENTS[state], notice)
+    return bool(changed)
+
+
+def note(event: audit.Event, notice: Notice) -> None:
+    """Write `event` about `notice` into the audit log."""
+    message = notice.recipient.message_id if notice.recipient else None
+    audit.record(event, message=message, recipient=notice.recipient_id, kind=notice.kind)

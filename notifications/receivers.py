@@ -12,6 +12,7 @@ from messages_app.models import Message, Recipient
 from notifications.models import Notice
 from notifications.nudges import nudge_on_commit
 
+DEFAULT_LANGUAGE = "en"
 AT_ONCE = timedelta(0)
 # How long a held report waits for more copies of the same message; the sweep sends it.
 GATHER = timedelta(seconds=10)
@@ -34,13 +35,7 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
     if not message.reverse_path or message.origin != Message.Origin.INTAKE:
         return
     copies = [{"address": r.address, "sentence": r.reason_text} for r in recipients]
-    waiting = Notice.objects.select_for_update(of=("self",)).filter(
-        kind=Notice.Kind.HELD_REPORT, state=Notice.State.DUE, lease_token=None, recipient__message=message
-    )
-    report = waiting.first()
-    if report:
-        report.parameters["copies"] += copies
-        report.save(update_fields=["parameters"])
+    if _join(Notice.Kind.HELD_REPORT, message, copies):
         return
     parameters = {
         "copies": copies,
@@ -50,8 +45,54 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
     _write(Notice.Kind.HELD_REPORT, message.reverse_path, parameters, recipients[0], after=GATHER)
 
 
+@receiver(signals.delivered)
+def tell_writer_of_delivery(message: Message, recipients: Sequence[Recipient], **_kwargs: Any) -> None:
+    """Tell whoever replied in the portal that it arrived."""
+    _tell_writer(Notice.Kind.REPLY_DELIVERED, message, recipients)
+
+
+@receiver(signals.bounced)
+def tell_writer_of_failure(message: Message, recipients: Sequence[Recipient], **_kwargs: Any) -> None:
+    """Tell whoever replied in the portal that it could not be delivered, and why."""
+    _tell_writer(Notice.Kind.REPLY_FAILED, message, recipients)
+
+
+def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recipient]) -> None:
+    """Write the report, or add to the one that is about to leave. Frozen accounts may be in other hands."""
+    author = message.author
+    if message.origin != Message.Origin.PORTAL or author is None or not author.is_active or author.frozen_at:
+        return
+    # As saved: whoever sends the signal has changed the rows, not these.
+    rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients]).order_by("id")
+    copies = [{"address": r.address, "sentence": r.reason_text} for r in rows]
+    if _join(kind, message, copies):
+        return
+    parameters = {"copies": copies, "accepted_at": message.accepted_at.isoformat()}
+    language = author.language or DEFAULT_LANGUAGE
+    _write(kind, author.email, parameters, recipients[0], after=GATHER, language=language)
+
+
+def _join(kind: Notice.Kind, message: Message, copies: list[dict[str, str]]) -> bool:
+    """Add `copies` to the notice of `kind` about `message` that is about to leave; return whether there is one."""
+    waiting = Notice.objects.select_for_update(of=("self",)).filter(
+        kind=kind, state=Notice.State.DUE, lease_token=None, recipient__message=message
+    )
+    notice = waiting.first()
+    if notice is None:
+        return False
+    notice.parameters["copies"] += copies
+    notice.save(update_fields=["parameters"])
+    return True
+
+
 def _write(
-    kind: Notice.Kind, to_address: str, parameters: dict[str, Any], recipient: Recipient, after: timedelta = AT_ONCE
+    kind: Notice.Kind,
+    to_address: str,
+    parameters: dict[str, Any],
+    recipient: Recipient,
+    *,
+    after: timedelta = AT_ONCE,
+    language: str = DEFAULT_LANGUAGE,
 ) -> None:
     now = timezone.now()
     Notice.objects.create(
@@ -59,6 +100,7 @@ def _write(
         to_address=to_address,
         recipient=recipient,
         parameters=parameters,
+        language=language,
         created_at=now,
         next_attempt_at=now + after,
     )

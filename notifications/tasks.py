@@ -5,7 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from messages_app.where import where
-from notifications import nudges, outbox
+from notifications import nudges, outbox, reminders
 
 log = structlog.get_logger()
 
@@ -28,3 +28,9 @@ def drain() -> None:
 def sweep() -> None:
     """Find due notices whose nudge was lost."""
     drain()
+
+
+@shared_task
+def remind() -> None:
+    """Write the reminders and warnings that are due."""
+    reminders.write_due(timezone.now())

@@ -4,6 +4,7 @@ The one transport here that may go without verified TLS. It takes a `NoticeMail`
 which has no room for content.
 """
 
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -16,11 +17,12 @@ from django.utils.module_loading import import_string
 
 from messages_app import loop_token
 from messages_app.rules.mailbox import domain_of
-from notifications.mail import NoticeMail, compose
+from notifications.mail import NO_MARK, Mark, NoticeMail, compose
 
 TIMEOUT_SECONDS = 60
 DEFAULT_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 _PERMANENT = range(500, 600)
+_STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 class NotSent(Exception):  # noqa: N818, reads as what happened
@@ -30,17 +32,23 @@ class NotSent(Exception):  # noqa: N818, reads as what happened
         super().__init__(text)
         self.permanent = permanent
 
+    @property
+    def status(self) -> str:
+        """The enhanced status code that the host gave (RFC 3463), or ""."""
+        found = _STATUS.search(str(self))
+        return found[0] if found else ""
 
-def send(mail: NoticeMail, language: str = "en") -> None:
+
+def send(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> None:
     """Hand `mail` over, or raise NotSent."""
     try:
-        content = compose(mail, language).message().as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        content = compose(mail, language, mark).message().as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     except BadHeaderError as error:
         raise NotSent("an address smuggles a line break", permanent=True) from error
     _, parsed = parseaddr(mail.to_address)
     address = f"{parsed.rpartition('@')[0]}@{domain_of(parsed)}"
     try:
-        _hand_over(loop_token.return_path(), address, content)
+        _hand_over(loop_token.return_path(mark.identifier), address, content)
     except smtplib.SMTPResponseException as error:
         text = f"{error.smtp_code} {_printable(error.smtp_error)}"
         raise NotSent(text, permanent=error.smtp_code in _PERMANENT) from error

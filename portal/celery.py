@@ -45,6 +45,7 @@ def schedule(sweep: int) -> dict[str, dict[str, Any]]:
         "make keys ahead": every(DAY, "messages_app.tasks.make_keys"),
         # Tests and the demo sweep often, and want to see expiry as soon.
         "expire what is over": every(sweep if sweep <= SHORT_SWEEP else HOUR, "gateway.tasks.expire"),
+        "remind of what nobody has read": every(sweep if sweep <= SHORT_SWEEP else HOUR, "notifications.tasks.remind"),
         "shred what outlived its week": every(HOUR, "messages_app.tasks.tidy"),
     }
 

@@ -23,3 +23,9 @@ def display_name(sender: str, organisation: str, portal: str) -> str:
     if who and where:
         return f"{who} ({where}) via {portal}"
     return f"{who or where} via {portal}" if who or where else portal
+
+
+def hint(address: str) -> str:
+    """Return how `address` begins on both sides: enough for its owner, "r\u2026@p\u2026" for everyone else."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}\u2026@{domain[:1]}\u2026"

@@ -27,7 +27,18 @@ EVERY_MAIL = [
     mail.AccountAlert(SAM, "registered", "sender", RITA, NOW, "192.0.2.1", "Firefox on Linux", "http://localhost/n/"),
     mail.AccountAlert(RITA, "password_reset", "owner", RITA, NOW, "192.0.2.1", "Firefox", "http://localhost/n/"),
     mail.AccountAlert(RITA, "other", "owner", RITA, NOW, "192.0.2.1", "Firefox", ""),
+    mail.AccountAlert(
+        RITA, "password_reset", "owner", RITA, NOW, "192.0.2.1", "Firefox", "http://localhost/n/", locked=True
+    ),
     mail.Probe(SAM),
+    mail.FirstNotice(
+        RITA, SAM, "Sam Moore", NOW, "http://localhost:8000/open/x/", has_account=True, occasion="reminder"
+    ),
+    mail.FirstNotice(RITA, SAM, "Sam Moore", NOW, "http://localhost:8000/open/x/", occasion="expiring"),
+    mail.Unreachable(SAM, RITA, "5.1.1", NOW, NOW),
+    mail.ReplyReport(RITA, delivered=True, copies=(mail.HeldCopy(SAM, "accepted"),), accepted_at=NOW),
+    mail.ReplyReport(RITA, delivered=False, copies=(mail.HeldCopy(SAM, "it said no"),), accepted_at=NOW),
+    mail.Answer(RITA),
 ]
 
 
@@ -74,7 +85,7 @@ def test_every_notice_is_text_and_html_marked_as_ours_and_not_to_be_answered_by_
     parsed = email.message_from_bytes(mail.compose(notice).message().as_bytes(), policy=policy.default)
     assert isinstance(parsed, EmailMessage)
     assert [part.get_content_type() for part in parsed.iter_parts()] == ["text/plain", "text/html"]
-    assert parsed["Auto-Submitted"] == "auto-generated"
+    assert parsed["Auto-Submitted"] in {"auto-generated", "auto-replied"}
     assert loop_token.verify(parsed[loop_token.HEADER])
     text, html = (part.get_content() for part in parsed.iter_parts())
     assert notice.to_address in text or isinstance(notice, mail.Probe)
@@ -89,10 +100,24 @@ def test_a_first_notice_names_sender_recipient_expiry_and_the_whole_address_to_o
         assert words in text
 
 
+def test_a_notice_carries_the_code_by_which_its_reader_can_ask_about_it():
+    composed = mail.compose(EVERY_MAIL[0], mark=mail.Mark("abc", "BCDF-GHJK"))
+    parts = [composed.body, composed.alternatives[0].content]
+    assert all("BCDF-GHJK" in part and "/help/genuine/" in part for part in parts)
+    assert loop_token.verify(composed.extra_headers[loop_token.HEADER]) == "abc"
+    assert loop_token.from_return_path(composed.extra_headers["Reply-To"]) == "abc"
+
+
+def test_only_a_reset_that_locked_earlier_mail_says_so():
+    said = [mail.compose(notice).body for notice in EVERY_MAIL if getattr(notice, "event", "") == "password_reset"]
+    assert ["24 hours" in text for text in said] == [False, True]
+
+
 def test_no_notice_has_a_field_for_content():
     allowed = {
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
+        "occasion", "status", "delivered", "locked",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed
