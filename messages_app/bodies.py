@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Iterable
 from html import escape
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from messages_app import tnef
 from messages_app.mime import Leaf
-from messages_app.mime_headers import MessageHeaders
+from messages_app.mime_headers import MessageHeaders, PartHeaders
+from messages_app.part_writer import PartWriter
 from messages_app.rules import charsets, filenames
 from messages_app.rules.display import many_lines, one_line
 from messages_app.rules.html_tokens import text_of
+from messages_app.unwrapping import Unwrapping
 
 # Text beyond this, of each kind, is cut for display; the .eml has all of it.
 BODY_LIMIT = 2 * 1024 * 1024
 # Numbers of a message's parts: the bodies have fixed ones.
 TEXT_PART, HTML_PART, FIRST_ATTACHMENT = 1, 2, 3
+# Parts that come out of others (winmail.dat), in all.
+MAX_UNWRAPPED = 200
 
 INLINE = "inline"
 ATTACHMENT = "attachment"
@@ -29,16 +34,6 @@ class PartMeta(NamedTuple):
     name: str
     media_type: str
     content_id: str = ""
-
-
-class PartWriter(Protocol):
-    """Where the bytes of one part go."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take a block."""
-
-    def close(self) -> object:
-        """Take note that the part is complete."""
 
 
 OpenPart = Callable[[PartMeta], PartWriter]
@@ -88,6 +83,8 @@ class Assembler:
         self._leaf: Leaf | None = None
         self._body = bytearray()
         self._writer: PartWriter | None = None
+        # Parts beyond those of the message itself, out of those that wrap others.
+        self._room = MAX_UNWRAPPED
 
     def headers(self, headers: MessageHeaders) -> None:
         """Take the message's own headers."""
@@ -97,9 +94,7 @@ class Assembler:
         """Begin a part: kept when it is a body, handed on otherwise."""
         self._leaf = leaf
         if not is_body(leaf):
-            meta = part_meta(leaf, FIRST_ATTACHMENT + len(self.parts))
-            self.parts.append(meta)
-            self._writer = self._open_part(meta)
+            self._writer = self._opened(leaf.headers)
 
     def data(self, block: bytes) -> None:
         """Take decoded bytes of the part begun last."""
@@ -112,13 +107,27 @@ class Assembler:
 
     def end(self) -> None:
         """End the part begun last."""
-        if self._writer:
+        if isinstance(self._writer, Unwrapping):
+            self._room -= self._writer.close()
+        elif self._writer:
             self._writer.close()
         elif self._leaf:
             self._left[self._leaf.headers.media_type] -= len(self._body)
             self.segments.append(_segment(self._leaf, bytes(self._body), first=not self.segments))
             self._body.clear()
         self._writer = None
+
+    def _opened(self, headers: PartHeaders) -> PartWriter:
+        """Return what takes the bytes of an attachment."""
+        if tnef.is_tnef(headers.media_type, headers.filename):
+            return Unwrapping(headers, self._offered, self._room)
+        return self._offered(headers)
+
+    def _offered(self, headers: PartHeaders) -> PartWriter:
+        """List an attachment; return its writer."""
+        meta = part_meta(headers, FIRST_ATTACHMENT + len(self.parts))
+        self.parts.append(meta)
+        return self._open_part(meta)
 
     def text(self) -> str:
         """Return the plain text body: text parts, and HTML that has no twin as its words."""
@@ -143,9 +152,8 @@ def is_body(leaf: Leaf) -> bool:
     return leaf.position == 0 or (leaf.parent != "related" and not headers.filename)
 
 
-def part_meta(leaf: Leaf, number: int) -> PartMeta:
+def part_meta(headers: PartHeaders, number: int) -> PartMeta:
     """Return what is kept of an attachment's header, fit for display."""
-    headers = leaf.headers
     name = filenames.clean(headers.filename, headers.media_type, number)
     inline = bool(headers.content_id) and headers.media_type in _INLINE_TYPES
     return PartMeta(number, INLINE if inline else ATTACHMENT, name, headers.media_type, headers.content_id)

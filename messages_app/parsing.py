@@ -21,6 +21,7 @@ from messages_app.bodies import (
     FIRST_ATTACHMENT,
     HTML_PART,
     INLINE,
+    MAX_UNWRAPPED,
     TEXT_PART,
     Assembler,
     OpenPart,
@@ -218,7 +219,7 @@ def _checked(read: Any, known: Any, payload: bytes) -> Any:
 def _part_of(number: int, value: Any) -> PartMeta:
     """Return a part's metadata; its number is ours to give."""
     _, role, name, media_type, content_id = value
-    if role not in {INLINE, ATTACHMENT} or number >= FIRST_ATTACHMENT + MAX_PARTS:
+    if role not in {INLINE, ATTACHMENT} or number >= FIRST_ATTACHMENT + MAX_PARTS + MAX_UNWRAPPED:
         raise ValueError
     return PartMeta(number, role, *map(_text, (name, media_type, content_id)))
 
