@@ -9,10 +9,11 @@ from functools import partial
 from itertools import groupby
 
 import structlog
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from gateway import delivery, queue, record
+from gateway import delivery, own_mail, queue, record
 from gateway.configured import delivery_settings
 from gateway.delivery import Connections
 from gateway.routes import RouteTable
@@ -94,12 +95,28 @@ def _handle(route: Route, recipients: list[Recipient], connections: Connections)
     """Deliver, hold or refuse one message's recipients, and record it."""
     if not recipients:
         return
-    if route.decision is Decision.HOLD:
+    if recipients[0].destination == settings.PORTAL_HOST.lower():
+        _take(recipients)
+    elif route.decision is Decision.HOLD:
         record.held_by_policy(recipients, route, timezone.now())
     elif route.decision is Decision.REFUSE:
         record.refused(recipients, route, timezone.now())
     else:
         _attempt(route, recipients, connections)
+
+
+def _take(recipients: list[Recipient]) -> None:
+    """Read what came back to the portal itself, and record it; nothing goes over the network."""
+    message = recipients[0].message
+    try:
+        with open_raw(message, unseal.spool_key(message)) as raw:
+            news = own_mail.read(raw, message.reverse_path, [recipient.address for recipient in recipients])
+        started = queue.start(recipients, timezone.now())
+        if started:
+            record.taken(started, partial(own_mail.tell, news), timezone.now())
+    except Exception as error:  # our own fault: it is tried again
+        log.error("own_mail.broken", message=str(message.pk), error=where(error))
+        record.put_off(recipients, timezone.now())
 
 
 def _attempt(route: Route, recipients: list[Recipient], connections: Connections) -> None:

@@ -76,18 +76,26 @@ class Intake:
         return None
 
     def mail(self, client: Client, envelope: Envelope) -> Reply | None:
-        """Judge the sender, then whether there is room."""
+        """Judge the sender, then whether there is room.
+
+        A foreign sender hears of it at RCPT: by then we know whether somebody writes back to a notice.
+        """
         verdict = self._judge_sender(client, envelope)
-        if verdict.refusal is None:
+        if verdict.refusal is None or verdict.refusal is rules.FOREIGN_SENDER:
             return None if self._has_space() else reply.STORAGE_LOW
         log.info("sender_refused", client=client.ip, reason=verdict.reason)
         if verdict.refusal is rules.NOTICE_LOOP:
             self.report_loop(client, verdict.relay)
         return verdict.refusal
 
-    def recipient(self, client: Client, _envelope: Envelope, mailbox: Mailbox) -> Reply | None:
+    def recipient(self, client: Client, envelope: Envelope, mailbox: Mailbox) -> Reply | None:
         """Judge one recipient."""
-        verdict = rules.judge_recipient(mailbox.domain, settings.PORTAL_HOST)
+        verdict = rules.judge_recipient(
+            mailbox.domain,
+            settings.PORTAL_HOST,
+            is_notice_path=_is_notice_path(mailbox),
+            foreign_sender=self._judge_sender(client, envelope).refusal is rules.FOREIGN_SENDER,
+        )
         if verdict.refusal is not None:
             log.info("recipient_refused", client=client.ip, reason=verdict.reason)
         return verdict.refusal
@@ -95,7 +103,8 @@ class Intake:
     def content(self, client: Client, envelope: Envelope) -> Sink | Reply:
         """Open a spool. The sender is judged anew: a relay may have been switched off since MAIL."""
         verdict = self._judge_sender(client, envelope)
-        if verdict.refusal is not None:
+        to_notices = all(_is_notice_path(mailbox) for mailbox in envelope.recipients)
+        if verdict.refusal is not None and not (verdict.refusal is rules.FOREIGN_SENDER and to_notices):
             return verdict.refusal
         arrival = Arrival(client, envelope, relay=verdict.relay, host=settings.SMTPD_HOSTNAME, now=timezone.now())
         return IntakeSink(self, arrival, client)
@@ -226,6 +235,11 @@ class IntakeSink:
         blocks, self._blocks, self._waiting = self._blocks, [], 0
         self._sealing = self._intake.in_pool(lambda: self._arrival.seal(blocks))
         return self._sealing
+
+
+def _is_notice_path(mailbox: Mailbox) -> bool:
+    """Return whether `mailbox` is the return-path of a notice of ours."""
+    return loop_token.from_return_path(mailbox.address) is not None
 
 
 def load_submitters() -> list[rules.Submitter]:

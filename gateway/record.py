@@ -35,6 +35,7 @@ STICKY_FOR = timedelta(days=90)
 _OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
 # Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
+TAKEN = "It is about a notice of the portal, which read and removed it."
 OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
 OWN_FAULT_FOR_GOOD = "Something went wrong inside the gateway, time after time; the message was not sent."
 
@@ -92,6 +93,17 @@ def refused(recipients: Sequence[Recipient], route: Route, now: datetime) -> Non
     """Bounce copies that have nowhere to go."""
     verdict = Verdict(action=Action.BOUNCE, reason=route.reason, sentence=route.sentence, enhanced=route.enhanced)
     _finish([Judged(recipient, verdict) for recipient in recipients], now)
+
+
+def taken(recipients: Sequence[Recipient], tell: Callable[[], None], now: datetime) -> None:
+    """End copies that are for the portal itself, together with what `tell` writes; their bytes go."""
+    verdict = Verdict(action=Action.DELIVERED, reason="own-mail", sentence=TAKEN)
+    judged = [Judged(recipient, verdict) for recipient in recipients]
+    with transaction.atomic():
+        tell()
+        for j in judged:
+            _delivered(j, now)
+    _finish(judged, now)
 
 
 def put_off(recipients: Sequence[Recipient], now: datetime) -> None:
@@ -163,8 +175,12 @@ def _remember(route: Route, report: Report, judged: Sequence[Judged], now: datet
 
 
 def _delivered(judged: Judged, now: datetime) -> None:
-    if _settle(judged, State.DELIVERED, delivered_at=now, ended_at=now):
-        _audit(audit.Event.RECIPIENT_DELIVERED, judged)
+    message = judged.recipient.message
+    if not _settle(judged, State.DELIVERED, delivered_at=now, ended_at=now):
+        return
+    _audit(audit.Event.RECIPIENT_DELIVERED, judged)
+    if message.origin == Message.Origin.PORTAL:
+        signals.delivered.send(_delivered, message=message, recipients=[judged.recipient])
 
 
 def _deferred(judged: Judged, _now: datetime) -> None:

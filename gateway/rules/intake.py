@@ -74,12 +74,22 @@ def judge_sender(
     return SenderVerdict(owner.name)
 
 
-def judge_recipient(domain: str, portal_host: str) -> RecipientVerdict:
-    """Return where mail for `domain` goes, or the refusal. "" is the bare `<postmaster>`: it is for this host."""
+def judge_recipient(
+    domain: str, portal_host: str, *, is_notice_path: bool = False, foreign_sender: bool = False
+) -> RecipientVerdict:
+    """Return where mail for `domain` goes, or the refusal. "" is the bare `<postmaster>`: it is for this host.
+
+    Mail to this host is taken only at the return-path of one of our notices
+    (`is_notice_path`), and that from any sender: reports and people answer there.
+    """
     try:
         destination = to_a_label(domain) if domain else portal_host.lower()
     except BadDomain:
         return RecipientVerdict("", BAD_DOMAIN, "bad-domain")
+    if is_notice_path:
+        return RecipientVerdict(destination)
+    if foreign_sender:
+        return RecipientVerdict("", FOREIGN_SENDER, "foreign-sender")
     if destination == portal_host.lower():
         return RecipientVerdict("", OWN_RECIPIENT, "own-recipient")
     return RecipientVerdict(destination)

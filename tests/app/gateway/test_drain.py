@@ -21,6 +21,7 @@ from notifications.models import Notice
 from tests.factories import RITA, SAM, make_message
 from tests.fakes import dns
 from tests.fakes.mx import Script, mx_host, server_context
+from tests.mailroom import make_user
 
 RAW = b"From: sam@home.example\r\nSubject: s\r\nMessage-ID: <m@home.example>\r\n\r\n.dot\r\nbody\r\n"
 DOMAIN = "partner.example"
@@ -320,3 +321,29 @@ def test_a_copy_that_is_read_while_its_report_is_composed_is_not_called_unread(k
     expiry.expire_due(later)
     assert state_of()[0] == State.READ
     assert not Message.objects.filter(origin="dsn").exists()
+
+
+def test_whoever_replied_in_the_portal_hears_once_that_it_was_delivered(keys, settings, ca):
+    rita = make_user()
+    make_message(RAW, ("otto@partner.example", "ines@partner.example"), origin="portal", author=rita)
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    notice = Notice.objects.get()
+    assert (notice.kind, notice.to_address) == ("reply_delivered", rita.email)
+    assert [copy["address"] for copy in notice.parameters["copies"]] == ["otto@partner.example", "ines@partner.example"]
+
+
+def test_whoever_replied_in_the_portal_hears_that_it_could_not_be_delivered(keys, settings, ca):
+    make_message(RAW, origin="portal", author=make_user(), reverse_path=f"bounce+x@{settings.PORTAL_HOST}")
+    with partner(settings, ca, Script(rcpt="550 5.1.1 no such user")):
+        drain.drain(DOMAIN)
+    notice = Notice.objects.get()
+    assert notice.kind == "reply_failed"
+    assert notice.parameters["copies"][0]["sentence"] == Recipient.objects.get().reason_text
+
+
+def test_a_frozen_writer_is_not_told(keys, settings, ca):
+    make_message(RAW, origin="portal", author=make_user(frozen_at=timezone.now()))
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert not Notice.objects.exists()

@@ -171,6 +171,8 @@ def test_a_null_sender_is_accepted_from_a_relay(client):
 )
 def test_a_sender_that_is_not_the_relays_is_refused(client, command, code, status):
     answer = client.docmd(command)
+    if answer[0] == 250:  # a foreign sender might write back to a notice: the recipient tells
+        answer = client.docmd("RCPT TO:<rita@partner.example>")
     assert answer[0] == code
     assert answer[1].startswith(status)
 
@@ -190,6 +192,28 @@ def test_a_recipient_that_can_not_be_served_is_refused(client, recipient, code, 
     answer = client.docmd(f"RCPT TO:<{recipient}>")
     assert answer[0] == code
     assert answer[1].startswith(status)
+
+
+@pytest.mark.parametrize("sender", ["", "rita@partner.example"])
+def test_reports_about_notices_and_replies_to_them_are_taken_from_a_relay(client, sender):
+    path = loop_token.return_path("abc")
+    client.sendmail(sender, [path], CONTENT)
+    recipient = Recipient.objects.get()
+    assert (recipient.address, recipient.destination) == (path, "portal.home.example")
+
+
+@pytest.mark.parametrize("local", ["notice", "notice+abc", "notice+abc-20261122-aaaaaaaaaaaaaaaa"])
+def test_a_return_path_that_we_did_not_make_is_refused(client, local):
+    client.docmd("MAIL FROM:<rita@partner.example>")
+    assert client.docmd(f"RCPT TO:<{local}@portal.home.example>")[0] == 550
+
+
+def test_a_foreign_sender_writes_to_nobody_but_the_notice(client):
+    client.docmd("MAIL FROM:<rita@partner.example>")
+    assert client.docmd(f"RCPT TO:<{loop_token.return_path()}>")[0] == 250
+    assert client.docmd("RCPT TO:<otto@home.example>")[0] == 550
+    client.data(CONTENT)
+    assert Recipient.objects.count() == 1
 
 
 def test_a_stranger_is_refused(client):

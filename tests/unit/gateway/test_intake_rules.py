@@ -65,6 +65,21 @@ def test_a_recipient_has_a_destination_elsewhere(domain, destination, status):
 
 
 @pytest.mark.parametrize(
+    ("domain", "is_notice_path", "foreign_sender", "reason"),
+    [
+        ("portal.example", True, False, ""),
+        ("portal.example", True, True, ""),  # people reply from anywhere
+        ("portal.example", False, True, "foreign-sender"),
+        ("partner.example", False, True, "foreign-sender"),
+    ],
+)
+def test_only_the_return_path_of_a_notice_is_open_to_every_sender(domain, is_notice_path, foreign_sender, reason):
+    verdict = judge_recipient(domain, "portal.example", is_notice_path=is_notice_path, foreign_sender=foreign_sender)
+    assert verdict.reason == reason
+    assert (verdict.refusal is None) == (reason == "")
+
+
+@pytest.mark.parametrize(
     ("received", "is_own_notice", "reason"),
     [(0, False, ""), (50, False, ""), (51, False, "too-many-hops"), (0, True, "notice-loop")],
 )

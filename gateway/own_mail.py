@@ -1,0 +1,68 @@
+"""Mail to the portal itself: reports that a notice did not arrive, and replies of people who read one.
+
+It is read once, in part, and then its bytes go: nothing of it is kept but an
+enhanced status code, or the address of whoever wrote.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from django.conf import settings
+
+from gateway.rules import delivery_status
+from gateway.rules.replying import may_answer
+from messages_app import loop_token, signals
+
+# Octets that are looked at: in a report, the status comes before the message that it is about.
+MOST = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Returned:
+    """The notice `identifier` did not arrive; `status` is by RFC 3463."""
+
+    identifier: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A person at `address` wrote back to the notice `identifier`."""
+
+    identifier: str
+    address: str
+
+
+News = Returned | Answered
+
+
+def read(raw: BinaryIO, reverse_path: str, addresses: Sequence[str]) -> list[News]:
+    """Return what a message to `addresses` tells, for each that is the return-path of a notice of ours.
+
+    Only what has the null reverse-path is a report, and only what has none is a person's.
+    """
+    identifiers = [found for address in addresses if (found := loop_token.from_return_path(address))]
+    head, body = _split(raw.read(MOST))
+    header = delivery_status.fields(head)
+    if not reverse_path:
+        failed = delivery_status.failure(header.get("content-type", ""), body)
+        return [Returned(identifier, failed.status) for identifier in identifiers] if failed else []
+    if not may_answer(reverse_path, header, settings.PORTAL_HOST):
+        return []
+    return [Answered(identifier, reverse_path) for identifier in identifiers]
+
+
+def tell(news: Sequence[News]) -> None:
+    """Pass `news` on to whoever keeps the notices, within the running transaction."""
+    for one in news:
+        if isinstance(one, Returned):
+            signals.notice_returned.send(tell, identifier=one.identifier, status=one.status)
+        else:
+            signals.notice_answered.send(tell, identifier=one.identifier, address=one.address)
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """Return header and body, lines ending in LF."""
+    head, _, body = (b"\n" + content.replace(b"\r\n", b"\n")).partition(b"\n\n")
+    return head, body
