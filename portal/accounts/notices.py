@@ -54,6 +54,7 @@ def _write(  # noqa: PLR0917, one private writer for two callers
             "ip": client.ip or "",
             "browser": client.browser,
             "not_me_url": not_me_link(user, teller),
+            "locked": user.earlier_mail_is_locked(now),
         },
     )
     nudge_on_commit()
