@@ -27,6 +27,5 @@ urlpatterns = [
     path("help/", pages.page("help"), name="help"),
     path("help/why/", pages.page("why"), name="help_why"),
     path("help/protection/", pages.page("protection"), name="help_protection"),
-    path("help/genuine/", pages.page("genuine"), name="help_genuine"),
     path("privacy/", pages.page("privacy"), name="privacy"),
 ]

@@ -313,6 +313,7 @@ ACCOUNT_RATE_LIMITS = {
     "first_contact_code": "20/m/ip",
     "first_contact_password": "20/m/ip",
     "not_me": "10/m/ip",
+    "genuine": "10/m/ip",
 }
 MFA_ADAPTER = "portal.accounts.mfa_adapter.PortalMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]

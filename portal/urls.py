@@ -4,7 +4,10 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from portal import genuine
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("help/genuine/", genuine.page, name="help_genuine"),
     path("", include("messages_app.urls")),
     path("", include("portal.accounts.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
