@@ -54,7 +54,9 @@ def _notice(recipient: Recipient, now: datetime) -> Notice | None:
     if not first or recipient.held_at is None or recipient.expires_at is None:
         return None
     due = rules.due(recipient.held_at, recipient.expires_at, now)
-    return due and Notice(
+    if due is None:
+        return None
+    return Notice(
         kind=KINDS[due.occasion],
         to_address=recipient.address,
         recipient=recipient,
