@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import make_password
 from gateway import phrase_letter
 from gateway.routes import RouteTable
 from gateway.rules.routing import Policy
-from messages_app import audit, outgoing
+from messages_app import audit, outgoing, signals
 from messages_app.models import Gate, Message, Recipient
 from messages_app.outgoing import Outgoing
 from messages_app.rules.gate import FirstContactPolicy
@@ -44,9 +44,11 @@ def prepare(message: Message, recipients: Sequence[Recipient], now: datetime) ->
 def commit(prepared: Prepared) -> None:
     """Write the gates of the copies that were held, in the transaction that holds them."""
     ids = [gate.recipient_id for gate in prepared.gates]
-    held = Recipient.objects.select_related("claimed_by").in_bulk(ids)
+    held = Recipient.objects.select_related("claimed_by", "message").in_bulk(ids)
     gates = [_opening(gate, held[gate.recipient_id]) for gate in prepared.gates if _is_held(held, gate)]
     Gate.objects.bulk_create(gates)
+    for gate in gates:
+        signals.gated.send(commit, gate=gate)
     if prepared.letter is None or not any(gate.phrase_hash for gate in gates):
         return
     outgoing.commit(prepared.letter)
@@ -87,7 +89,8 @@ def _is_held(rows: dict[object, Recipient], gate: Gate) -> bool:
 
 
 def _opening(gate: Gate, recipient: Recipient) -> Gate:
-    """Start the cool-down of an account that exists already at its registration."""
+    """Look at the copy as it is held; the cool-down of an account that has it already began with its registration."""
+    gate.recipient = recipient
     if gate.cool_down is not None and recipient.claimed_by is not None:
         gate.opens_at = recipient.claimed_by.date_joined + gate.cool_down
     return gate

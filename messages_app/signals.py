@@ -10,10 +10,14 @@ from django.dispatch import Signal
 accepted = Signal()
 # recipient: Recipient, sender_name: str (display name of the From header, "" where unknown); one recipient at a time.
 held = Signal()
+# gate: Gate; a held copy got a first-contact policy.
+gated = Signal()
 # user: User, recipients: list[Recipient]; an account claimed held mail.
 claimed = Signal()
 # recipient: Recipient, user: User; read for the first time.
 read = Signal()
+# recipient: Recipient, over: bool; its reader asks the sender for more time, or (over) for the message once more.
+extension_asked = Signal()
 # recipient: Recipient; its time is over. was_read: bool.
 expired = Signal()
 # message: Message, recipients: list[Recipient]; failed for good, the sender is to be told.

@@ -87,6 +87,19 @@ class Unreachable:
 
 
 @dataclass(frozen=True)
+class ExtensionAsked:
+    """A reader asks to have your message longer, or, where its time is `over`, once more: to the sender."""
+
+    to_address: str
+    address: str
+    over: bool
+    accepted_at: datetime
+    expires_at: datetime
+    template = "extension"
+    from_name = ""
+
+
+@dataclass(frozen=True)
 class ReplyReport:
     """What became of a reply that was written in the portal: to its writer."""
 
@@ -134,6 +147,8 @@ class AccountAlert:
     ip: str
     browser: str
     not_me_url: str
+    # With which the sender opens what waits for their word, where they have a say.
+    release_url: str = ""
     # Whether mail from before was locked for a day: a reset in a browser that signed in before locks nothing.
     locked: bool = False
     template = "account"
@@ -149,7 +164,9 @@ class Probe:
     from_name = ""
 
 
-NoticeMail = FirstNotice | HeldReport | Unreachable | ReplyReport | Answer | CodeMail | AccountAlert | Probe
+NoticeMail = (
+    FirstNotice | HeldReport | Unreachable | ExtensionAsked | ReplyReport | Answer | CodeMail | AccountAlert | Probe
+)
 
 
 def compose(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> EmailMultiAlternatives:
@@ -173,9 +190,9 @@ def compose(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> Ema
 def _said(mail: NoticeMail) -> dict[str, str]:
     """Return names as they may be shown, and times in words: in the active language and the portal's zone."""
     said = {"from_name": clean(mail.from_name) or mail.from_name}
-    if isinstance(mail, FirstNotice | HeldReport | Unreachable):
+    if isinstance(mail, FirstNotice | HeldReport | Unreachable | ExtensionAsked):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
-    if isinstance(mail, HeldReport | Unreachable | ReplyReport):
+    if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport):
         said["accepted_on"] = _moment(mail.accepted_at)
     if isinstance(mail, AccountAlert):
         said["at"] = _moment(mail.at)

@@ -314,6 +314,9 @@ ACCOUNT_RATE_LIMITS = {
     "first_contact_password": "20/m/ip",
     "not_me": "10/m/ip",
     "genuine": "10/m/ip",
+    "phrase": "20/m/ip",
+    "release": "10/m/ip",
+    "unlock": "20/m/ip,5/10m/user",
 }
 MFA_ADAPTER = "portal.accounts.mfa_adapter.PortalMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]

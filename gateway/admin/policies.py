@@ -77,6 +77,7 @@ class PolicyForm(_PolicyForm):
         choices=FIRST_CONTACT,
         widget=forms.RadioSelect,
         initial=FirstContactPolicy.CODE,
+        required=False,
     )
 
     class Meta:
@@ -99,6 +100,10 @@ class PolicyForm(_PolicyForm):
     def clean_max_queue(self) -> timedelta | None:
         """Return the time, which can't be negative."""
         return _not_negative(self.cleaned_data["max_queue"])
+
+    def clean_first_contact(self) -> str:
+        """Return the policy; the mailed code alone where none is chosen."""
+        return self.cleaned_data["first_contact"] or FirstContactPolicy.CODE.value
 
     def clean_cool_down(self) -> timedelta | None:
         """Return the time, which can't be negative."""

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ('policy', models.CharField(choices=[('code', 'code'), ('out_of_band', 'out_of_band'), ('sender_approval', 'sender_approval')], max_length=16)),
                 ('phrase_hash', models.CharField(blank=True, max_length=255)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
+                ('releases', models.PositiveSmallIntegerField(default=0)),
                 ('cool_down', models.DurationField(blank=True, null=True)),
                 ('passed_at', models.DateTimeField(blank=True, null=True)),
                 ('opens_at', models.DateTimeField(blank=True, null=True)),

@@ -18,6 +18,8 @@ class Gate(models.Model):
     # Django's encoding of an Argon2id hash; the phrase itself is in the sender's mailbox alone.
     phrase_hash = models.CharField(max_length=255, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    # How often the sender has acted on it: a link is good for one round.
+    releases = models.PositiveSmallIntegerField(default=0)
     cool_down = models.DurationField(null=True, blank=True)
     # Given the phrase, or approved by the sender, for the account that claimed the copy.
     passed_at = models.DateTimeField(null=True, blank=True)

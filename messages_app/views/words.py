@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from messages_app.models import Recipient
+from messages_app.models import Gate, Recipient
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 
@@ -33,6 +33,7 @@ def of_standing(standing: Standing, recipient: Recipient) -> Words:
     facts = {
         "sender": recipient.message.reverse_path or _("the sender"),
         "expired": _day(recipient.expires_at),
+        "opens": _moment(getattr(recipient, "gate", None)),
         "ended": _day(recipient.ended_at),
         "delivered": _day(recipient.delivered_at),
     }
@@ -47,6 +48,24 @@ def _standing_words(standing: Standing) -> tuple[str, str]:
             _(
                 "Your password was reset by e-mail alone. Until we can be sure that it was you, "
                 "messages from before stay locked; they open by themselves within a day."
+            ),
+        ),
+        Standing.PHRASE: (
+            _("A phrase is needed"),
+            _("%(sender)s has a phrase for you, to be told by telephone. With it this message opens."),
+        ),
+        Standing.APPROVAL: (
+            _("Waiting for the sender"),
+            _(
+                "%(sender)s was asked by e-mail whether you may read this message. "
+                "As soon as they agree it opens; you can also call them."
+            ),
+        ),
+        Standing.COOL_DOWN: (
+            _("Opens later"),
+            _(
+                "For your safety there is a pause between the opening of an account and the first message. "
+                "This one opens on %(opens)s."
             ),
         ),
         Standing.RELEASING: (
@@ -86,6 +105,12 @@ def _standing_words(standing: Standing) -> tuple[str, str]:
 
 def _day(moment: object) -> str:
     return date_format(timezone.localtime(moment), "DATE_FORMAT") if moment else _("a day that was not noted")  # type: ignore[arg-type]
+
+
+def _moment(gate: Gate | None) -> str:
+    if gate is None or gate.opens_at is None:
+        return ""
+    return date_format(timezone.localtime(gate.opens_at), "DATETIME_FORMAT")
 
 
 def of_delivery(recipient: Recipient) -> Delivery:

@@ -43,6 +43,36 @@ class CodeForm(forms.Form):
         self.add_error("code", text % {"count": tries_left})
 
 
+class PhraseForm(forms.Form):
+    """The phrase that the sender told by telephone."""
+
+    phrase = forms.CharField(
+        label=_("Phrase"),
+        help_text=_("6 groups of 3 digits. Spaces do not matter."),
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric", "spellcheck": "false"}),
+    )
+
+    def add_wrong(self, tries_left: int) -> None:
+        """Say that the phrase was wrong and how many tries are left."""
+        text = ngettext(
+            "This phrase is not right. You can try %(count)d more time.",
+            "This phrase is not right. You can try %(count)d more times.",
+            tries_left,
+        )
+        self.add_error("phrase", text % {"count": tries_left})
+
+
+class RecoveryCodeForm(forms.Form):
+    """One of the codes that were saved at sign-up."""
+
+    code = forms.CharField(
+        label=_("Recovery code"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric", "spellcheck": "false"}),
+    )
+
+
 class NewPasswordForm(forms.Form):
     """A password to choose: once, since it can be shown and reset."""
 

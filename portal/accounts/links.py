@@ -4,11 +4,13 @@ from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 
-from messages_app.models import Recipient
+from messages_app.models import Gate, Recipient
 from messages_app.rules.states import IN_PORTAL
 from portal.accounts.models import User
 
 NOT_ME_SALT = "portal.accounts.not-me"
+GATE_SALT = "portal.accounts.gate"
+LOCK_SALT = "portal.accounts.lock"
 
 
 def absolute(path: str) -> str:
@@ -20,6 +22,19 @@ def not_me_link(user: User, teller: str) -> str:
     """Return the link with which `teller` ("owner" or "sender") freezes the account of `user`."""
     token = signing.dumps({"user": user.pk, "teller": teller}, salt=NOT_ME_SALT)
     return absolute(reverse("not_me", args=[token]))
+
+
+def gate_link(gate: Gate) -> str:
+    """Return the link with which the sender opens `gate` for the account that has the copy, or allows more tries."""
+    said = {"gate": str(gate.pk), "user": gate.recipient.claimed_by_id, "round": gate.releases}
+    return absolute(reverse("release_gate", args=[signing.dumps(said, salt=GATE_SALT)]))
+
+
+def lock_link(user: User) -> str:
+    """Return the link with which a sender lifts the lock that a reset put on earlier mail."""
+    until = user.earlier_mail_locked_until.isoformat() if user.earlier_mail_locked_until else ""
+    token = signing.dumps({"user": user.pk, "until": until}, salt=LOCK_SALT)
+    return absolute(reverse("release_lock", args=[token]))
 
 
 def message_path(recipient: Recipient) -> str:

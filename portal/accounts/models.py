@@ -44,6 +44,9 @@ class User(AbstractUser):
     earlier_mail_locked_until = models.DateTimeField(null=True, blank=True)
     earlier_mail_before = models.DateTimeField(null=True, blank=True)
 
+    # When the owner put the offer of a second factor aside.
+    offer_dismissed_at = models.DateTimeField(null=True, blank=True)
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects = AddressUserManager()  # type: ignore[misc]
@@ -73,6 +76,8 @@ class FirstContact(models.Model):
     reference = models.CharField(max_length=8)
     tries = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
+    # The phrase was given, in this browser, where the domain's policy asks for one.
+    phrase_at = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
 

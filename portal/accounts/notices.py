@@ -2,24 +2,64 @@
 
 from datetime import datetime
 
-from messages_app.models import Recipient
+from messages_app.models import Gate, Recipient
 from notifications.models import Notice
 from notifications.nudges import nudge_on_commit
 from portal.accounts.client import Client
-from portal.accounts.links import not_me_link
+from portal.accounts.links import gate_link, lock_link, not_me_link
 from portal.accounts.models import User
 
 
-def tell_registered(user: User, recipients: list[Recipient], client: Client, now: datetime) -> None:
-    """Tell the owner of the address, and each sender whose mail waited there, that `user` registered."""
+def tell_registered(
+    user: User, recipients: list[Recipient], asked: dict[str, Gate], client: Client, now: datetime
+) -> None:
+    """Tell the owner of the address, and each sender whose mail waited there, that `user` registered.
+
+    Senders in `asked` get the link with which they let `user` read.
+    """
     _write(Notice.Kind.REGISTERED, user.email, user, "owner", "registered", client, now)
     for sender, recipient in _one_a_sender(recipients).items():
-        _write(Notice.Kind.REGISTERED, sender, user, "sender", "registered", client, now, recipient)
+        link = gate_link(asked[sender]) if sender in asked else ""
+        _write(Notice.Kind.REGISTERED, sender, user, "sender", "registered", client, now, recipient, link)
+
+
+def ask_for_approval(gate: Gate, client: Client, now: datetime) -> None:
+    """Ask the sender of a copy whether the account that has it already may read it."""
+    user, sender = gate.recipient.claimed_by, gate.recipient.message.reverse_path
+    if user and sender:
+        _write(Notice.Kind.ALERT, sender, user, "sender", "approval", client, now, gate.recipient, gate_link(gate))
+
+
+def ask_for_tries(gate: Gate, client: Client, now: datetime) -> None:
+    """Tell the sender that a phrase was wrong three times, and ask whether there may be more tries."""
+    recipient = gate.recipient
+    _write(
+        Notice.Kind.ALERT,
+        recipient.message.reverse_path,
+        recipient.claimed_by,
+        "sender",
+        "tries",
+        client,
+        now,
+        recipient,
+        gate_link(gate),
+    )
+
+
+def tell_locked(user: User, recipients: list[Recipient], client: Client, now: datetime) -> None:
+    """Tell each sender of `recipients` that a reset locked their mail for a day, with a link that lifts the lock."""
+    for sender, recipient in _one_a_sender(recipients).items():
+        _write(Notice.Kind.ALERT, sender, user, "sender", "locked", client, now, recipient, lock_link(user))
 
 
 def tell_changed(user: User, event: str, client: Client, now: datetime) -> None:
     """Tell `user` that `event` (for example "password_reset") happened to the account."""
     _write(Notice.Kind.ALERT, user.email, user, "owner", event, client, now)
+
+
+def tell_deleted(address: str, client: Client, now: datetime) -> None:
+    """Tell whoever reads `address` that its account was deleted."""
+    _write(Notice.Kind.ALERT, address, None, "owner", "deleted", client, now)
 
 
 def _one_a_sender(recipients: list[Recipient]) -> dict[str, Recipient]:
@@ -28,33 +68,35 @@ def _one_a_sender(recipients: list[Recipient]) -> dict[str, Recipient]:
     return {sender: recipient for sender, recipient in by_sender.items() if sender}
 
 
-def _write(  # noqa: PLR0917, one private writer for two callers
+def _write(  # noqa: PLR0917, one private writer for its callers
     kind: Notice.Kind,
     to_address: str,
-    user: User,
+    user: User | None,
     teller: str,
     event: str,
     client: Client,
     now: datetime,
     recipient: Recipient | None = None,
+    release_url: str = "",
 ) -> None:
     Notice.objects.create(
         kind=kind,
         to_address=to_address,
         recipient=recipient,
         user=user,
-        language=user.language if teller == "owner" and user.language else "en",
+        language=user.language if user and teller == "owner" and user.language else "en",
         created_at=now,
         next_attempt_at=now,
         parameters={
             "event": event,
             "teller": teller,
-            "address": user.email,
+            "address": user.email if user else recipient.address if recipient else to_address,
             "at": now.isoformat(),
             "ip": client.ip or "",
             "browser": client.browser,
-            "not_me_url": not_me_link(user, teller),
-            "locked": user.earlier_mail_is_locked(now),
+            "not_me_url": not_me_link(user, teller) if user else "",
+            "release_url": release_url,
+            "locked": user is not None and user.earlier_mail_is_locked(now),
         },
     )
     nudge_on_commit()

@@ -11,18 +11,26 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from messages_app import audit, signals
-from messages_app.models import Recipient
-from portal.accounts.client import client_of
+from messages_app.models import Gate, Recipient
+from messages_app.rules.gate import FirstContactPolicy
+from portal.accounts.client import Client, client_of
 from portal.accounts.flows import known_browser, reset, session_age
 from portal.accounts.flows.claim import claim_for_account
 from portal.accounts.models import User
-from portal.accounts.notices import tell_changed
+from portal.accounts.notices import ask_for_approval, tell_changed
 
 
 @receiver(signals.held)
 def bind_to_account(recipient: Recipient, **_kwargs: Any) -> None:
     """Give newly held mail to the account of its mailbox, in the transaction that holds it."""
     claim_for_account(recipient, timezone.now())
+
+
+@receiver(signals.gated)
+def ask_sender(gate: Gate, **_kwargs: Any) -> None:
+    """Ask the sender for approval at once where an account has the copy already."""
+    if gate.policy == FirstContactPolicy.SENDER_APPROVAL and gate.recipient.claimed_by_id:
+        ask_for_approval(gate, Client(None, ""), timezone.now())
 
 
 @receiver(user_logged_in)

@@ -3,16 +3,25 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from portal.accounts.views import first_contact, sessions
+from portal.accounts.views import first_contact, owner, phrase, recovery, release, sessions
 from portal.accounts.views import not_me as alarm
 
 urlpatterns = [
     path("open/<str:token>/", first_contact.open_message, name="open"),
     path("open/<str:token>/code/", first_contact.enter_code, name="open_code"),
     path("open/<str:token>/password/", first_contact.choose_password, name="open_password"),
+    path("open/<str:token>/phrase/", phrase.at_first_contact, name="open_phrase"),
+    path("account/phrase/<uuid:pk>/", phrase.of_account, name="phrase"),
+    path("release/<str:token>/", release.gate, name="release_gate"),
+    path("release-lock/<str:token>/", release.lock, name="release_lock"),
     path("not-me/<str:token>/", alarm.not_me, name="not_me"),
     path("account/frozen/", sessions.frozen, name="account_frozen"),
     path("account/security/", sessions.security, name="security"),
+    path("account/codes/", recovery.save_codes, name="save_codes"),
+    path("account/unlock/", recovery.unlock, name="account_unlock"),
+    path("account/offer/dismiss/", owner.dismiss_offer, name="dismiss_offer"),
+    path("account/delete/", owner.delete, name="account_delete"),
+    path("account/deleted/", owner.deleted, name="account_deleted"),
     path("account/stay/", sessions.stay, name="account_stay"),
     # An address is proved at first contact and never changed: allauth's page for that is not shown.
     path("account/email/", RedirectView.as_view(pattern_name="security")),

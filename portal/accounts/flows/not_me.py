@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 
 from django.core import signing
 from django.db import transaction
+from django.utils import timezone
 
 from messages_app import audit
 from messages_app.models import Recipient
-from messages_app.rules.states import State
+from messages_app.rules.states import IN_PORTAL, State
 from portal.accounts.client import Client
+from portal.accounts.flows import gates
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.links import NOT_ME_SALT
 from portal.accounts.models import User
+from portal.accounts.notices import ask_for_approval
 
 LINK_LASTS = timedelta(days=30)
 
@@ -39,13 +42,15 @@ def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
     """Return whether this froze the account (False: it was frozen already).
 
     Nobody signs in until staff lift it; its browsers are strangers again; what was
-    read is held as if it had not been, and stays bound to the account.
+    read is held as if it had not been, and stays bound to the account; the gates of
+    first contact close again.
     """
     with transaction.atomic():
         if not User.objects.filter(pk=alarm.user.pk, frozen_at=None).update(frozen_at=now):
             return False
         alarm.user.known_browsers.all().delete()
         held = _hold_again(alarm.user)
+        gates.close_all(alarm.user)
         audit.record(
             audit.Event.ACCOUNT_FROZEN,
             actor=f"link:{alarm.teller}",
@@ -58,10 +63,15 @@ def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
 
 
 def lift(user: User) -> None:
-    """Let `user` in again, by a new password alone: the old one may be the stranger's."""
+    """Let `user` in again, by a new password alone: the old one may be the stranger's.
+
+    Senders who have to approve are asked once more.
+    """
     user.frozen_at = None
     user.set_unusable_password()
     user.save(update_fields=["frozen_at", "password"])
+    for gate in gates.senders_to_ask(Recipient.objects.filter(claimed_by=user, state__in=IN_PORTAL)).values():
+        ask_for_approval(gate, Client(None, ""), timezone.now())
 
 
 def _hold_again(user: User) -> int:

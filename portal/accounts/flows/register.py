@@ -8,6 +8,7 @@ from django.utils.translation import get_language
 
 from messages_app import audit
 from portal.accounts.client import Client
+from portal.accounts.flows import gates
 from portal.accounts.flows.claim import claim_all
 from portal.accounts.models import FirstContact, User
 from portal.accounts.notices import tell_registered
@@ -34,20 +35,24 @@ def register(contact: FirstContact, password: str, client: Client, now: datetime
     try:
         with transaction.atomic():
             _use(contact, now)
-            _save(user, client, now)
+            _save(user, contact, client, now)
     except IntegrityError as error:
         raise Taken from error
     return user
 
 
 def _use(contact: FirstContact, now: datetime) -> None:
-    """Take `contact`, once."""
+    """Take `contact`, once, and not without the phrase that its message asks for."""
+    if gates.waits_for_phrase(contact):
+        raise Taken
     if not FirstContact.objects.filter(pk=contact.pk, used_at=None, verified_at__isnull=False).update(used_at=now):
         raise Taken
 
 
-def _save(user: User, client: Client, now: datetime) -> None:
+def _save(user: User, contact: FirstContact, client: Client, now: datetime) -> None:
     user.save()
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     audit.record(audit.Event.ACCOUNT_REGISTERED, actor=f"user:{user.pk}", ip=client.ip)
-    tell_registered(user, claim_all(user, user.email, now), client, now)
+    claimed = claim_all(user, user.email, now)
+    gates.begin(user, claimed, contact, now)
+    tell_registered(user, claimed, gates.senders_to_ask(claimed), client, now)

@@ -10,10 +10,13 @@ from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
 from messages_app import audit
+from messages_app.models import Recipient
+from messages_app.rules.states import IN_PORTAL
 from portal.accounts.client import client_of
 from portal.accounts.flows.known_browser import is_known
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.models import User
+from portal.accounts.notices import tell_locked
 
 LOCK_LASTS = timedelta(hours=24)
 
@@ -24,6 +27,7 @@ def after_reset(request: HttpRequest, user: User, now: datetime) -> None:
     audit.record(audit.Event.ACCOUNT_PASSWORD_RESET, actor=f"user:{user.pk}", ip=client_of(request).ip)
     if not is_known(request, user, now):
         lock_earlier_mail(user, now)
+        tell_locked(user, _locked_mail(user), client_of(request), now)
 
 
 def lock_earlier_mail(user: User, now: datetime) -> None:
@@ -37,6 +41,12 @@ def lock_earlier_mail(user: User, now: datetime) -> None:
         user.earlier_mail_before = now
     user.earlier_mail_locked_until = now + LOCK_LASTS
     user.save(update_fields=["earlier_mail_before", "earlier_mail_locked_until"])
+
+
+def _locked_mail(user: User) -> list[Recipient]:
+    """Return the copies that the lock covers."""
+    copies = Recipient.objects.select_related("message").filter(claimed_by=user, state__in=IN_PORTAL)
+    return list(copies.filter(held_at__lt=user.earlier_mail_before))
 
 
 def unlock_by_factor(user: User, factor: Authenticator, now: datetime) -> None:
@@ -55,6 +65,12 @@ def _is_older(user: User, made_at: datetime, now: datetime) -> bool:
     return (
         user.earlier_mail_is_locked(now) and user.earlier_mail_before is not None and made_at < user.earlier_mail_before
     )
+
+
+def unlock_if(user: User, until: datetime | None) -> bool:
+    """Return whether this lifted the lock that lasts to `until`; a later one stays."""
+    rows = User.objects.filter(pk=user.pk, earlier_mail_locked_until=until, earlier_mail_locked_until__isnull=False)
+    return bool(rows.update(earlier_mail_before=None, earlier_mail_locked_until=None))
 
 
 def _unlock(user: User) -> None:

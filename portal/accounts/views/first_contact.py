@@ -15,7 +15,7 @@ from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
 from portal.accounts import cookies, mailing
 from portal.accounts.client import client_of
-from portal.accounts.flows import first_contact, invitation
+from portal.accounts.flows import first_contact, gates, invitation, recovery
 from portal.accounts.flows.first_contact import Answer, Started
 from portal.accounts.flows.register import Taken, new_user, register
 from portal.accounts.forms import AddressForm, CodeForm, NewPasswordForm
@@ -71,6 +71,8 @@ def choose_password(request: HttpRequest, token: str) -> HttpResponse:
     contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT))
     if contact is None or not first_contact.may_choose_password(contact, timezone.now()):
         return _start_again(request, token, "code")
+    if gates.waits_for_phrase(contact):
+        return redirect("open_phrase", token=token)
     form = NewPasswordForm(request.POST or None, user=new_user(contact))
     if request.method == "POST" and over_limit(request, "first_contact_password"):
         return too_many(request)
@@ -155,7 +157,8 @@ def _start_again(request: HttpRequest, token: str, why: str) -> HttpResponse:
 
 def _sign_in(request: HttpRequest, user: User, contact: FirstContact) -> HttpResponse:
     path = message_path(contact.recipient) if contact.recipient else reverse("inbox")
-    login = Login(user=user, email=user.email, redirect_url=path)
+    login = Login(user=user, email=user.email, redirect_url=reverse("save_codes"))
     response: HttpResponse = perform_password_login(request, {"email": user.email}, login)
+    recovery.offer(request, user, path)
     cookies.forget(response, cookies.FIRST_CONTACT)
     return response

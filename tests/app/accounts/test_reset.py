@@ -92,7 +92,7 @@ def test_nobody_is_signed_in_by_a_reset(rita, mailed):
 
 def test_the_owner_is_told(rita, mailed):
     reset(Client(HTTP_USER_AGENT="Lynx"), mailed)
-    notice = Notice.objects.get(kind=Notice.Kind.ALERT)
+    notice = Notice.objects.get(kind=Notice.Kind.ALERT, to_address=RITA)
     assert (notice.to_address, notice.parameters["event"], notice.parameters["browser"]) == (
         RITA,
         "password_reset",

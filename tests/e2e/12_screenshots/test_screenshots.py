@@ -58,7 +58,14 @@ def test_screenshots_of_what_rita_sees(stacks, net, browser, folder, width):
             camera.take(path.replace("/", "-"))
         walk_to_message(rita.page, camera, postern, address)
         reply(rita.page, camera)
-        for path in ("inbox", "account/sessions", "account/2fa", "account/password/change"):
+        for path in (
+            "inbox",
+            "account/sessions",
+            "account/2fa",
+            "account/security",
+            "account/delete",
+            "account/password/change",
+        ):
             rita.page.goto(f"{postern.url}/{path}/")
             camera.take(path.replace("/", "-"))
         assert camera.too_wide == []
@@ -77,6 +84,9 @@ def walk_to_message(page, camera: Camera, postern, address: str) -> None:
     camera.take("open-3-password")
     page.get_by_label("Password", exact=True).fill(pickup.PASSWORD)
     page.get_by_role("button", name="Open my message").click()
+    page.get_by_role("button", name="I saved them").wait_for()
+    camera.take("open-4-codes")
+    page.get_by_role("button", name="I saved them").click()
     page.get_by_role("link", name="Reply", exact=True).first.wait_for()
     camera.take("message")
 

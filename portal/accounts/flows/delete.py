@@ -1,0 +1,59 @@
+"""Delete an account as its owner asks: its mail is shredded, its rows go, and the trail stays."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from messages_app import audit, drafts, retention
+from messages_app.models import KeyWrap, Recipient
+from messages_app.rules.states import State
+from messages_app.sealing import shred
+from portal.accounts.client import Client
+from portal.accounts.flows.sign_out import end_sessions
+from portal.accounts.models import User
+from portal.accounts.notices import tell_deleted
+
+
+def delete_account(user: User, client: Client, now: datetime) -> None:
+    """Delete `user`, all or nothing.
+
+    What was claimed stays claimed (`Recipient.claimed_at`): a later account with
+    the same address sees none of it. A copy that is leaving for an ordinary
+    mailbox goes on.
+    """
+    with transaction.atomic():
+        copies = _delete_copies(user, client, now)
+        written = _delete_written(user)
+        for draft in drafts.drafts_of(user):
+            drafts.shred(draft)
+        audit.record(audit.Event.ACCOUNT_DELETED, actor=f"user:{user.pk}", ip=client.ip, copies=copies, written=written)
+        tell_deleted(user.email, client, now)
+        end_sessions(user)
+        user.delete()
+
+
+def _delete_copies(user: User, client: Client, now: datetime) -> int:
+    """Return how many copies were shredded; a release or recall may have been faster for others."""
+    deleted = 0
+    readable = Recipient.objects.filter(claimed_by=user, state__in=[State.HELD, State.READ])
+    for recipient in list(readable):
+        rows = Recipient.objects.filter(pk=recipient.pk, state__in=[State.HELD, State.READ])
+        if rows.update(state=State.DELETED, ended_at=now):
+            deleted += 1
+            audit.record(
+                audit.Event.RECIPIENT_DELETED,
+                actor=f"user:{user.pk}",
+                ip=client.ip,
+                message=recipient.message_id,
+                recipient=recipient.pk,
+            )
+            retention.shred_copy(recipient, now)
+    return deleted
+
+
+def _delete_written(user: User) -> int:
+    """Return of how many replies the writer's own copy was shredded."""
+    wraps = list(KeyWrap.objects.filter(author=user).select_related("message").defer("message__sealed_raw"))
+    for wrap in wraps:
+        shred.shred_author(wrap.message, user)
+    return len(wraps)

@@ -1,0 +1,95 @@
+"""What senders decide by a signed link: who may read, whether a phrase may be tried again, when a lock ends."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core import signing
+from django.db import transaction
+from django.db.models import F
+
+from messages_app import audit
+from messages_app.models import Gate
+from messages_app.rules.gate import FirstContactPolicy
+from portal.accounts.client import Client
+from portal.accounts.flows import gates, reset
+from portal.accounts.flows.first_contact import MAX_TRIES
+from portal.accounts.links import GATE_SALT, LOCK_SALT
+from portal.accounts.models import User
+
+LINK_LASTS = timedelta(days=30)
+LINK = "link:sender"
+
+
+@dataclass(frozen=True)
+class GateRelease:
+    """What a link to a gate stands for while it is good: its gate, and whose account it would open (or nobody's)."""
+
+    gate: Gate
+    user: User | None
+
+    @property
+    def address(self) -> str:
+        """Return the address that it is about."""
+        return self.gate.recipient.address
+
+
+def gate_release(token: str) -> GateRelease | None:
+    """Return what `token` stands for, None where it is forged, old, used, or nothing is asked any more."""
+    said = _said(token, GATE_SALT)
+    gate = said and Gate.objects.select_related("recipient__message").filter(pk=said["gate"]).first()
+    if not gate or gate.passed_at or gate.releases != said["round"] or gate.recipient.claimed_by_id != said["user"]:
+        return None
+    user = User.objects.filter(pk=said["user"], frozen_at=None, is_active=True).first()
+    if gate.policy == FirstContactPolicy.SENDER_APPROVAL:
+        return GateRelease(gate, user) if user else None
+    return GateRelease(gate, user) if gate.tries >= MAX_TRIES else None
+
+
+def release_gate(release: GateRelease, client: Client, now: datetime) -> bool:
+    """Return whether this did it (False: another press was faster). Approve, or allow three more tries."""
+    gate, user = release.gate, release.user
+    with transaction.atomic():
+        if gate.policy == FirstContactPolicy.SENDER_APPROVAL and user:
+            done = gates.open_for(user, gate.recipient, FirstContactPolicy.SENDER_APPROVAL, now)
+        else:
+            same = Gate.objects.filter(pk=gate.pk, releases=gate.releases, tries__gte=MAX_TRIES)
+            done = same.update(tries=0, releases=F("releases") + 1)
+        if done:
+            recipient = gate.recipient
+            audit.record(
+                audit.Event.GATE_RELEASED,
+                actor=LINK,
+                ip=client.ip,
+                message=recipient.message_id,
+                recipient=recipient.pk,
+                policy=gate.policy,
+                user=user.pk if user else None,
+            )
+    return bool(done)
+
+
+def locked_user(token: str, now: datetime) -> User | None:
+    """Return whose lock `token` lifts, None where it is forged, old, or that lock is over."""
+    said = _said(token, LOCK_SALT)
+    user = User.objects.filter(pk=said["user"], frozen_at=None, is_active=True).first() if said else None
+    if user is None or not user.earlier_mail_is_locked(now) or user.earlier_mail_locked_until is None:
+        return None
+    return user if user.earlier_mail_locked_until.isoformat() == said["until"] else None
+
+
+def release_lock(user: User, client: Client) -> bool:
+    """Return whether this lifted the lock that a reset by e-mail put on earlier mail."""
+    with transaction.atomic():
+        if not reset.unlock_if(user, user.earlier_mail_locked_until):
+            return False
+        audit.record(audit.Event.LOCK_RELEASED, actor=LINK, ip=client.ip, user=user.pk)
+    return True
+
+
+def _said(token: str, salt: str) -> dict:  # type: ignore[type-arg]
+    """Return what a link says, {} where it is forged or old."""
+    try:
+        said: dict[str, object] = signing.loads(token, salt=salt, max_age=LINK_LASTS)
+    except signing.BadSignature:
+        return {}
+    return said
