@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.dispatch import receiver
+from django.utils import timezone
 
 from gateway.nudges import nudge_on_commit
 from messages_app import signals
@@ -12,6 +13,11 @@ from messages_app.models import Recipient
 
 @receiver(signals.accepted)
 def nudge_destinations(recipients: Sequence[Recipient], **_kwargs: Any) -> None:
-    """Nudge each destination of an accepted message once it is committed."""
-    for destination in {recipient.destination for recipient in recipients}:
+    """Nudge each destination of an accepted message once it is committed.
+
+    A reply waits for its writer, who may take it back: the sweep finds it when its time has come.
+    """
+    now = timezone.now()
+    due = [recipient for recipient in recipients if (recipient.next_attempt_at or now) <= now]
+    for destination in {recipient.destination for recipient in due}:
         nudge_on_commit(destination)

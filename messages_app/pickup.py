@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from messages_app import audit, sealed_headers, signals, store
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient
@@ -25,6 +25,9 @@ from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import SealingError
 from messages_app.sealing.stream import OpeningReader
+
+# The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
+UNDONE = "undone"
 
 
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
@@ -121,6 +124,17 @@ def peek_sent(message: Message) -> Headers | None:
     return _peek(message, message.wraps.all())
 
 
+def peek_with_files(recipient: Recipient) -> tuple[Headers, list[str]] | None:
+    """Return the headers and file names of a copy whose parts are prefetched, for a search; None where it is shut."""
+    try:
+        key = _listed_key(recipient.message, recipient.wraps.all())
+        if key is None:
+            return None
+        return _headers(recipient.message, key), [_part_info(row, key).name for row in recipient.message.parts.all()]
+    except SealingError:
+        return None
+
+
 def note_listed(user: Any, ip: str | None, count: int) -> None:
     """Note that `user` saw the subjects and senders of `count` messages in a list."""
     if count:
@@ -128,14 +142,18 @@ def note_listed(user: Any, ip: str | None, count: int) -> None:
 
 
 def _peek(message: Message, wraps: Iterable[KeyWrap]) -> Headers | None:
-    wrap = next((wrap for wrap in wraps if wrap.type == KeyWrap.Type.BUCKET), None)
-    if wrap is None:
-        return None
     try:
-        return _headers(message, unseal.open_wrap(wrap, message, [r.address for r in message.recipients.all()]))
+        key = _listed_key(message, wraps)
+        return None if key is None else _headers(message, key)
     except SealingError:
         # One copy that doesn't open must not hide the others.
         return None
+
+
+def _listed_key(message: Message, wraps: Iterable[KeyWrap]) -> ContentKey | None:
+    """Return the data key by a wrap that is prefetched; None where there is none. Raises `SealingError`."""
+    wrap = next((wrap for wrap in wraps if wrap.type == KeyWrap.Type.BUCKET), None)
+    return None if wrap is None else unseal.open_wrap(wrap, message, [r.address for r in message.recipients.all()])
 
 
 def _headers(message: Message, key: ContentKey) -> Headers:
@@ -147,7 +165,8 @@ def sent_by(user: Any) -> QuerySet[Message]:
     if not user.is_active or user.frozen_at is not None:
         return Message.objects.none()
     own = Prefetch("wraps", KeyWrap.objects.filter(author=user.pk))
-    written = Message.objects.filter(author=user.pk, origin=Message.Origin.PORTAL)
+    undone = Recipient.objects.filter(message=OuterRef("pk"), reason=UNDONE)
+    written = Message.objects.filter(~Exists(undone), author=user.pk, origin=Message.Origin.PORTAL)
     return written.defer("sealed_raw").prefetch_related(own, "recipients")
 
 

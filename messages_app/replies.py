@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import make_msgid
 from typing import Any
 
@@ -10,8 +11,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from messages_app import audit, compose_reply, hold, sealed_headers
-from messages_app.models import Message, Part, Recipient
+from messages_app import audit, compose_reply, drafts, hold, sealed_headers
+from messages_app.models import Draft, Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
 from messages_app.rules.mailbox import fold, is_deliverable
 from messages_app.sealed_headers import Headers
@@ -71,12 +72,14 @@ def submit(
     text: str,
     files: Sequence["UploadedFile[Any]"],
     reply_all: bool,
+    draft: Draft | None = None,
     ip: str | None = None,
 ) -> Message:
     """Seal and queue a reply by `user` to the message that `recipient` holds; return it.
 
-    The envelope sender is the portal's bounce address. Raises CannotReply where
-    the message names nobody.
+    It leaves after UNDO_SECONDS; until then `undo` takes it back. The `draft` that
+    it was ends with it. The envelope sender is the portal's bounce address. Raises
+    CannotReply where the message names nobody.
     """
     headers = _headers(recipient, unseal.recipient_key(recipient))
     people = addressees(headers, recipient.mailbox, reply_all=reply_all)
@@ -85,13 +88,18 @@ def submit(
     outgoing = seal_new(
         _new_message(user, recipient, people), _content(headers, people, recipient, text, files), people.all
     )
-    _commit(outgoing, hold.parse_and_seal(outgoing.message, outgoing.key), ip)
+    _commit(outgoing, hold.parse_and_seal(outgoing.message, outgoing.key), draft, ip)
     return outgoing.message
 
 
 @transaction.atomic
-def _commit(outgoing: Outgoing, parts: Sequence[Part], ip: str | None) -> None:
+def _commit(outgoing: Outgoing, parts: Sequence[Part], draft: Draft | None, ip: str | None) -> None:
+    leaves_at = timezone.now() + timedelta(seconds=settings.UNDO_SECONDS)
+    for recipient in outgoing.recipients:
+        recipient.next_attempt_at = leaves_at
     commit(outgoing)
+    if draft is not None:
+        drafts.shred(draft)
     Part.objects.bulk_create(parts)
     message = outgoing.message
     audit.record(
@@ -113,6 +121,7 @@ def _new_message(user: Any, recipient: Recipient, people: Addressees) -> Message
         origin=Message.Origin.PORTAL,
         accepted_at=timezone.now(),
         author=user,
+        answers=recipient,
         conversation=recipient.message.conversation,
         smtputf8=not all(address.isascii() for address in (recipient.address, *people.all)),
     )

@@ -30,6 +30,9 @@ def of(parsed: ParsedMessage, reverse_path: str) -> Headers:
         "references": list(dict.fromkeys([*headers.references, *headers.in_reply_to])),
         "has_attachments": any(part.role == "attachment" for part in parsed.parts),
         "truncated": parsed.truncated or parsed.overflow or parsed.html_refused,
+        # Why it is so, for the words of the page.
+        "overflow": parsed.overflow,
+        "html_refused": parsed.html_refused,
         "unparsed": parsed.unparsed,
     }
 

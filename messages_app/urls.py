@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messages_app.views import attachment, inbox, message, pages, reply, sent
+from messages_app.views import attachment, drafts, inbox, message, pages, preferences, preview, reply, sent
 from messages_app.views.access import received, written
 
 RECEIVED = {"find": received}
@@ -12,9 +12,13 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("messages/<uuid:pk>/", message.message, name="message"),
+    path("messages/<uuid:pk>/extension/", message.ask_extension, name="message_extension"),
     path("messages/<uuid:pk>/body/", message.body_document, name="message_body"),
     path("messages/<uuid:pk>/parts/<int:number>/", attachment.part, RECEIVED, name="message_part"),
     path("messages/<uuid:pk>/parts/<int:number>/links/<int:position>/", message.link, RECEIVED, name="message_link"),
+    path("messages/<uuid:pk>/parts/<int:number>/preview/", preview.preview, RECEIVED, name="message_preview"),
+    path("messages/<uuid:pk>/parts/<int:number>/picture/", preview.picture, RECEIVED, name="message_picture"),
+    path("messages/<uuid:pk>/attachments.zip", attachment.archive, RECEIVED, name="message_zip"),
     path("messages/<uuid:pk>/original/", attachment.original, RECEIVED, name="message_original"),
     path("messages/<uuid:pk>/reply/", reply.reply, {"reply_all": False}, name="message_reply"),
     path("messages/<uuid:pk>/reply-all/", reply.reply, {"reply_all": True}, name="message_reply_all"),
@@ -23,7 +27,14 @@ urlpatterns = [
     path("sent/<uuid:pk>/", sent.sent_message, name="sent"),
     path("sent/<uuid:pk>/parts/<int:number>/", attachment.part, WRITTEN, name="sent_part"),
     path("sent/<uuid:pk>/parts/<int:number>/links/<int:position>/", message.link, WRITTEN, name="sent_link"),
+    path("sent/<uuid:pk>/parts/<int:number>/preview/", preview.preview, WRITTEN, name="sent_preview"),
+    path("sent/<uuid:pk>/parts/<int:number>/picture/", preview.picture, WRITTEN, name="sent_picture"),
+    path("sent/<uuid:pk>/attachments.zip", attachment.archive, WRITTEN, name="sent_zip"),
     path("sent/<uuid:pk>/original/", attachment.original, WRITTEN, name="sent_original"),
+    path("sent/<uuid:pk>/undo/", sent.take_back, name="sent_undo"),
+    path("drafts/", drafts.drafts, name="drafts"),
+    path("drafts/<uuid:pk>/delete/", drafts.delete, name="draft_delete"),
+    path("preferences/", preferences.preferences, name="preferences"),
     path("help/", pages.page("help"), name="help"),
     path("help/why/", pages.page("why"), name="help_why"),
     path("help/protection/", pages.page("protection"), name="help_protection"),

@@ -20,6 +20,7 @@ class Notice(models.Model):
         REPLY_DELIVERED = "reply_delivered", "your reply was delivered (to its writer)"
         REPLY_FAILED = "reply_failed", "your reply was not delivered (to its writer)"
         UNREACHABLE = "unreachable", "a notice did not reach its reader (to the sender)"
+        EXTENSION = "extension", "a reader asks for more time (to the sender)"
         ANSWER = "answer", "a reply to a notice is not read (to its writer)"
 
     class State(models.TextChoices):

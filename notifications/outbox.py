@@ -17,6 +17,7 @@ from notifications.identifiers import identifier
 from notifications.mail import (
     AccountAlert,
     Answer,
+    ExtensionAsked,
     FirstNotice,
     HeldCopy,
     HeldReport,
@@ -112,6 +113,12 @@ def _unreachable(notice: Notice) -> Unreachable:
     return Unreachable(notice.to_address, words["address"], words["status"], _time(words["accepted_at"]), until)
 
 
+def _extension(notice: Notice) -> ExtensionAsked:
+    words = notice.parameters
+    times = _time(words["accepted_at"]), _time(words["expires_at"])
+    return ExtensionAsked(notice.to_address, words["address"], words["over"], *times)
+
+
 def _reply_report(notice: Notice) -> ReplyReport:
     delivered = notice.kind == Notice.Kind.REPLY_DELIVERED
     return ReplyReport(notice.to_address, delivered, _copies(notice), _time(notice.parameters["accepted_at"]))
@@ -132,6 +139,7 @@ _COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
     Notice.Kind.EXPIRING: _waiting,
     Notice.Kind.HELD_REPORT: _held_report,
     Notice.Kind.UNREACHABLE: _unreachable,
+    Notice.Kind.EXTENSION: _extension,
     Notice.Kind.REPLY_DELIVERED: _reply_report,
     Notice.Kind.REPLY_FAILED: _reply_report,
     Notice.Kind.ANSWER: _answer,

@@ -57,6 +57,19 @@ def tell_writer_of_failure(message: Message, recipients: Sequence[Recipient], **
     _tell_writer(Notice.Kind.REPLY_FAILED, message, recipients)
 
 
+@receiver(signals.extension_asked)
+def tell_sender_of_wish(recipient: Recipient, *, over: bool, **_kwargs: Any) -> None:
+    """Tell the sender that a reader asks for more time."""
+    message, ends = recipient.message, recipient.expires_at
+    parameters = {
+        "address": recipient.address,
+        "over": over,
+        "accepted_at": message.accepted_at.isoformat(),
+        "expires_at": (ends or message.accepted_at).isoformat(),
+    }
+    _write(Notice.Kind.EXTENSION, message.reverse_path, parameters, recipient)
+
+
 def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recipient]) -> None:
     """Write the report, or add to the one that is about to leave. Frozen accounts may be in other hands."""
     author = message.author

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from datetime import tzinfo
 from ipaddress import ip_address
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import suspend_request
@@ -15,6 +17,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -57,6 +60,29 @@ class SessionAgeMiddleware:
             return self.get_response(request)
         ended = session_age.advance(request)
         return _ended(request, ended) if ended else self.get_response(request)
+
+
+class PreferencesMiddleware:
+    """Show pages in the time zone and the language that the reader chose; the portal's own without a choice."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response, made in the reader's zone and language."""
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        language = request.user.language or translation.get_language()
+        with timezone.override(_zone(request.user.time_zone)), translation.override(language):
+            return self.get_response(request)
+
+
+def _zone(name: str) -> tzinfo | None:
+    """Return the zone called `name`; None (the portal's own) for none, and for one that this system doesn't know."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
 
 
 class StaffSecondFactorMiddleware:

@@ -176,6 +176,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     # Writes what allauth's UserSessionsMiddleware would, once a minute instead of each time.
     "portal.middleware.SessionAgeMiddleware",
+    "portal.middleware.PreferencesMiddleware",
     "portal.middleware.StaffSecondFactorMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"

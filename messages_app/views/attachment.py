@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from messages_app import pickup
+from messages_app import pickup, previews, zipping
 from messages_app.models import Part, Recipient
-from messages_app.pickup import NotReadable, PartInfo
+from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.views.access import Find, Source, client_ip, signed_in
-from messages_app.views.downloads import attachment
+from messages_app.views.downloads import attachment, streamed
 
 IMAGE_SECONDS = 300
-IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
+IMAGES = previews.IMAGES
 _DOWNLOADED = (Part.Role.ATTACHMENT, Part.Role.INLINE)
 _signer = signing.TimestampSigner(salt="messages_app.inline-image")
 
@@ -40,6 +40,31 @@ def part(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpResp
         raise Http404
     name = info.name or _("attachment-%(number)d") % {"number": number}
     return attachment(request, opened.part_reader(number), name=name, media_type=info.type)
+
+
+@signed_in
+@require_safe
+def archive(request: HttpRequest, pk: UUID, *, find: Find) -> HttpResponseBase:
+    """Send all attachments as one ZIP archive."""
+    source = find(request, pk)
+    try:
+        opened = source.open(download=True, part="all")
+    except NotReadable:
+        return redirect(source.url())
+    parts = listed(opened)
+    if not parts:
+        raise Http404
+    zipping.verify(opened, parts)
+    name = (opened.headers["subject"] or _("message"))[:100] + ".zip"
+    moment = timezone.localtime(opened.message.accepted_at)
+    return streamed(zipping.blocks(opened, parts, moment), name=name, media_type="application/zip")
+
+
+def listed(opened: Opened) -> list[PartInfo]:
+    """Return the attachments that a page lists: inline images too where no HTML shows them."""
+    if opened.of_role(Part.Role.HTML):
+        return opened.of_role(Part.Role.ATTACHMENT)
+    return opened.of_role(*_DOWNLOADED)
 
 
 @signed_in

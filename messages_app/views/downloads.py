@@ -44,6 +44,14 @@ def attachment(request: HttpRequest, reader: OpeningReader, *, name: str, media_
     return response
 
 
+def streamed(blocks: Iterator[bytes], *, name: str, media_type: str) -> HttpResponseBase:
+    """Return `blocks`, of a length that nobody knows yet, as a download called `name`."""
+    response = StreamingHttpResponse(blocks, content_type=media_type, headers=_HEADERS)
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
+    del response["Accept-Ranges"]
+    return response
+
+
 class _Blocks:
     """The bytes of a span in blocks; closing it closes the source, also where nobody read to the end."""
 

@@ -11,12 +11,14 @@ from django.views.decorators.http import require_safe
 
 from messages_app import pickup
 from messages_app.models import Recipient
+from messages_app.rules.matching import MAX_QUERY
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
+from messages_app.search import search
 from messages_app.views import words
 from messages_app.views.access import client_ip, signed_in
-from messages_app.views.paging import page_of
+from messages_app.views.paging import beyond, cursor, page_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def row_of(recipient: Recipient, user: Any, now: datetime) -> Row:
 def inbox(request: HttpRequest) -> HttpResponse:
     """Show a page of the inbox, newest first, in a constant number of queries."""
     user, now = request.user, timezone.now()
+    if query := request.GET.get("q", "").strip():
+        return _search(request, query[:MAX_QUERY], now)
     page = page_of(request, pickup.inbox_of(user), "held_at")
     rows = [row_of(recipient, user, now) for recipient in page.rows]
     pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
@@ -62,3 +66,19 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return render(
         request, "messages_app/inbox.html", {"section": "inbox", "page": page, "rows": rows, "unread": unread}
     )
+
+
+def _search(request: HttpRequest, query: str, now: datetime) -> HttpResponse:
+    """Show what of the inbox has every word of `query`, and how far was looked."""
+    place = request.GET.get("before", "")
+    found = search(request.user, query, now, beyond=beyond(place, "held_at", "lt") if place else None)
+    rows = [row_of(copy, request.user, now) for copy in found.copies]
+    pickup.note_listed(request.user, client_ip(request), sum(row.headers is not None for row in rows))
+    context = {
+        "section": "inbox",
+        "query": query,
+        "found": found,
+        "rows": rows,
+        "further": "" if found.complete or found.last is None else cursor(found.last, "held_at"),
+    }
+    return render(request, "messages_app/search.html", context)

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from messages_app import pickup, replies
+from messages_app import drafts, extension, pickup, previews, replies
 from messages_app.models import Message, Part
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
@@ -23,6 +25,7 @@ from messages_app.rules.standing import Standing
 from messages_app.sealing.errors import SealingError
 from messages_app.views import body, inbox, words
 from messages_app.views.access import Find, Source, received, signed_in
+from messages_app.views.attachment import listed
 
 # How much else of a conversation a page shows: the newest.
 THREAD = 20
@@ -65,6 +68,7 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
     except NotReadable as error:
         return not_readable(request, source, error.standing)
     context = {"section": "inbox", "recipient": source.recipient, "source": source, **_shown(request, source, opened)}
+    context |= _extension(source)
     return render(request, "messages_app/message.html", context)
 
 
@@ -78,6 +82,7 @@ def not_readable(request: HttpRequest, source: Source, found: Standing) -> HttpR
         "recipient": recipient,
         "standing": found,
         "words": words.of_standing(found, recipient),
+        **_extension(source),
     }
     return render(request, "messages_app/gone.html", context)
 
@@ -99,6 +104,7 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "text": "" if framed or part is None else _text(source, opened, part),
         "attachments": attachments_of(source, opened),
         "others": _others(source, opened),
+        "draft": drafts.drafts_of(source.user).filter(answers=source.recipient).only("reply_all").first(),
         "thread": _thread(opened.message, source, timezone.now()),
     }
 
@@ -129,13 +135,23 @@ def _written_at(opened: Opened) -> datetime:
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def attachments_of(source: Source, opened: Opened) -> list[tuple[PartInfo, str]]:
+@dataclass(frozen=True)
+class Attachment:
+    """An attachment as a page lists it, with its addresses; `preview` is "" where there is none."""
+
+    part: PartInfo
+    url: str
+    preview: str
+
+
+def attachments_of(source: Source, opened: Opened) -> list[Attachment]:
     """Return the attachments with their addresses."""
-    parts = opened.of_role(Part.Role.ATTACHMENT)
-    if not opened.of_role(Part.Role.HTML):
-        # Nothing else shows them.
-        parts = opened.of_role(Part.Role.ATTACHMENT, Part.Role.INLINE)
-    return [(part, source.url("part", part.number)) for part in parts]
+    return [_attachment(source, part) for part in listed(opened)]
+
+
+def _attachment(source: Source, part: PartInfo) -> Attachment:
+    preview = source.url("preview", part.number) if previews.kind_of(part) else ""
+    return Attachment(part, source.url("part", part.number), preview)
 
 
 def _thread(message: Message, source: Source, now: datetime) -> list[ThreadItem]:
@@ -156,6 +172,26 @@ def _own_reply(message: Message, source: Source, now: datetime) -> ThreadItem:
     except (NotReadable, SealingError):
         return ThreadItem(message.accepted_at, message=message)
     return ThreadItem(message.accepted_at, message=message, opened=opened, text=text)
+
+
+@signed_in
+@require_POST
+def ask_extension(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask the sender to keep the message longer, or to send it again."""
+    source = received(request, pk)
+    if extension.ask(source.recipient, source.user, now=timezone.now(), ip=source.ip):  # type: ignore[arg-type]
+        messages.success(request, _("The sender was asked. What they do is up to them."))
+    else:
+        messages.info(request, _("The sender was asked already today, or there is nobody to ask."))
+    return redirect(source.url())
+
+
+def _extension(source: Source) -> dict[str, bool]:
+    """Return whether the page offers to ask for more time, and whether that was done."""
+    copy, now = source.recipient, timezone.now()
+    if copy is None or not extension.may_ask(copy, source.user, now):
+        return {}
+    return {"may_ask": True, "was_asked": extension.was_asked(copy, now)}
 
 
 @signed_in

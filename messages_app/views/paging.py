@@ -29,23 +29,25 @@ def page_of(request: HttpRequest, rows: QuerySet[M], moment: str) -> Page[M]:
     """
     before, after = request.GET.get("before", ""), request.GET.get("after", "")
     if after:
-        found = list(rows.filter(_beyond(after, moment, "gt")).order_by(moment, "pk")[: PAGE + 1])
+        found = list(rows.filter(beyond(after, moment, "gt")).order_by(moment, "pk")[: PAGE + 1])
         more, found = len(found) > PAGE, found[:PAGE][::-1]
-        return Page(found, _cursor(found[0], moment) if more else "", _cursor(found[-1], moment) if found else "")
+        return Page(found, cursor(found[0], moment) if more else "", cursor(found[-1], moment) if found else "")
     if before:
-        rows = rows.filter(_beyond(before, moment, "lt"))
+        rows = rows.filter(beyond(before, moment, "lt"))
     found = list(rows.order_by(f"-{moment}", "-pk")[: PAGE + 1])
     more, found = len(found) > PAGE, found[:PAGE]
-    newer = _cursor(found[0], moment) if before and found else ""
-    return Page(found, newer, _cursor(found[-1], moment) if more else "")
+    newer = cursor(found[0], moment) if before and found else ""
+    return Page(found, newer, cursor(found[-1], moment) if more else "")
 
 
-def _cursor(row: Model, moment: str) -> str:
+def cursor(row: Model, moment: str) -> str:
+    """Return where a page that goes on after `row` begins."""
     return f"{getattr(row, moment).isoformat()}~{row.pk}"
 
 
-def _beyond(cursor: str, moment: str, side: str) -> Q:
-    at, _, pk = cursor.partition("~")
+def beyond(place: str, moment: str, side: str) -> Q:
+    """Return the condition for rows on one `side` ("lt": older, "gt": newer) of a cursor. Raises Http404."""
+    at, _, pk = place.partition("~")
     key: tuple[Any, UUID]
     try:
         key = datetime.fromisoformat(at), UUID(pk)

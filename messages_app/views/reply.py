@@ -1,78 +1,186 @@
-"""Write a reply: plain text and files, to recipients that the message itself fixes."""
+"""Write a reply: plain text and files, to recipients that the message itself fixes; saved as a draft meanwhile."""
 
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from messages_app import replies
+from messages_app import drafts, pickup, replies
+from messages_app.drafts import OpenDraft
 from messages_app.forms import ReplyForm
+from messages_app.models import Recipient
 from messages_app.pickup import NotReadable
+from messages_app.rules.standing import Standing
 from messages_app.uploads import refused
 from messages_app.views.access import Source, received, signed_in
 
 # A form that comes twice (a double click, a reload) is one reply.
 _ONCE_SECONDS = 24 * 60 * 60
+# Above the signature stays room to write (RFC 3676 section 4.3: a line of two hyphens and a space).
+_BEFORE_SIGNATURE = "\n\n-- \n"
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
-    """Show the form of a reply, or submit it."""
+    """Show the form of a reply, save it as a draft, or submit it."""
     source = received(request, pk)
+    if request.method == "POST" and request.POST.get("action", "send") != "send":
+        return _save(request, source, reply_all=reply_all)
     try:
         opened = source.open(reply=True)
     except NotReadable:
         return redirect(source.url())
-    people = replies.recipients_for(source.recipient, reply_all=reply_all)  # type: ignore[arg-type]
-    form = _form(request)
+    copy = _copy(source)
+    people = replies.recipients_for(copy, reply_all=reply_all)
+    draft = drafts.find(source.user, copy)
+    form = _form(request, source, draft)
     if people.all and form.is_valid():
-        return _submit(request, source, form, reply_all=reply_all)
-    context = {
+        return _submit(request, source, form, draft, reply_all=reply_all)
+    context = {"headers": opened.headers, "people": people}
+    return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
+
+
+def _copy(source: Source) -> Recipient:
+    """Return the copy that is answered."""
+    return source.recipient  # type: ignore[return-value]  # `received` found one
+
+
+def _context(
+    request: HttpRequest,
+    source: Source,
+    form: ReplyForm,
+    draft: OpenDraft | None,
+    reply_all: bool,  # noqa: FBT001
+) -> dict[str, Any]:
+    return {
         "section": "inbox",
         "form": form,
-        "headers": opened.headers,
-        "people": people,
         "source": source,
+        "draft": draft,
         "reply_all": reply_all,
+        "undo_seconds": settings.UNDO_SECONDS,
         "files_again": form.is_bound and (request.FILES or refused(request)),
     }
-    return render(request, "messages_app/reply.html", context)
 
 
-def _form(request: HttpRequest) -> ReplyForm:
+def _form(request: HttpRequest, source: Source, draft: OpenDraft | None, *, unfinished: bool = False) -> ReplyForm:
+    kept = draft.files if draft else ()
+    signature = _signature(source.user)
     if request.method != "POST":
-        return ReplyForm()
-    return ReplyForm(request.POST, request.FILES, left_out=refused(request))
+        text = draft.text if draft else signature
+        return ReplyForm(initial={"text": text}, kept=kept, signature=signature)
+    left_out = refused(request)
+    return ReplyForm(
+        request.POST, request.FILES, left_out=left_out, kept=kept, signature=signature, unfinished=unfinished
+    )
 
 
-def _submit(request: HttpRequest, source: Source, form: ReplyForm, *, reply_all: bool) -> HttpResponse:
+def _signature(user: Any) -> str:
+    return f"{_BEFORE_SIGNATURE}{user.signature}" if user.signature.strip() else ""
+
+
+def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpResponse:
+    """Save a draft: by its button, or (`action` is "autosave") by drafts.js, which is told when it was saved."""
+    now, copy = timezone.now(), _copy(source)
+    by_itself = request.POST["action"] == "autosave"
+    if pickup.standing_of(copy, source.user, now) is not Standing.READABLE or _is_sent(request, source):
+        return JsonResponse({"saved": False}, status=409) if by_itself else redirect(source.url())
+    draft = drafts.find(source.user, copy)
+    form = _form(request, source, draft, unfinished=True)
+    valid = form.is_valid()
+    if not valid and by_itself:
+        return JsonResponse({"saved": False}, status=422)
+    if not valid:
+        return _refused(request, source, form, draft, reply_all=reply_all)
+    _saved(source, form, draft, reply_all=reply_all)
+    if by_itself:
+        return JsonResponse({"saved": True, "at": _("Draft saved at %(time)s.") % {"time": _clock(now)}})
+    messages.success(request, _("Your draft is saved."))
+    return _go(request, source.url("reply_all" if reply_all else "reply"))
+
+
+def _saved(source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool) -> None:
+    """Save what the form has; nothing at all is no draft."""
+    text, files = form.cleaned_data["text"], form.cleaned_data["attachments"]
+    if draft is None and not files and text.strip() in {"", _signature(source.user).strip()}:
+        return
+    remove = form.cleaned_data["remove"]
+    now = timezone.now()
+    drafts.save(source.user, _copy(source), text=text, files=files, remove=remove, reply_all=reply_all, now=now)
+
+
+def _refused(
+    request: HttpRequest, source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool
+) -> HttpResponse:
+    """Show the form again with what is wrong with it."""
+    opened = source.open(reply=True)
+    people = replies.recipients_for(_copy(source), reply_all=reply_all)
+    context = {"headers": opened.headers, "people": people}
+    return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
+
+
+def _clock(now: Any) -> str:
+    return date_format(timezone.localtime(now), "TIME_FORMAT")
+
+
+def _once(source: Source, once: object) -> str:
+    return f"reply:{source.user.pk}:{once}"
+
+
+def _is_sent(request: HttpRequest, source: Source) -> bool:
+    """Return whether this form was submitted already: a save that comes late must not bring its draft back."""
+    try:
+        once = UUID(request.POST.get("once", ""))
+    except ValueError:
+        return False
+    return cache.get(_once(source, once)) is not None
+
+
+def _submit(
+    request: HttpRequest, source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool
+) -> HttpResponse:
     """Submit the reply once, whatever the browser repeats."""
-    once = f"reply:{source.user.pk}:{form.cleaned_data['once']}"
+    once = _once(source, form.cleaned_data["once"])
     if not cache.add(once, 1, _ONCE_SECONDS):
         messages.info(request, _("This reply was sent already; it went out once."))
-        return redirect("sent")
+        return _go(request, reverse("sent"))
     try:
-        message = _submitted(source, form, reply_all=reply_all)
+        message = _submitted(source, form, draft, reply_all=reply_all)
     except BaseException:
         cache.delete(once)
         raise
-    messages.success(request, _("Your reply is on its way."))
-    return redirect("sent", message.pk)
+    return _go(request, reverse("sent", args=[message.pk]))
 
 
-def _submitted(source: Source, form: ReplyForm, *, reply_all: bool) -> Any:
-    text, files = form.cleaned_data["text"], form.cleaned_data["attachments"]
-    return replies.submit(
-        source.user,
-        source.recipient,  # type: ignore[arg-type]
-        text=text,
-        files=files,
-        reply_all=reply_all,
-        ip=source.ip,
-    )
+def _submitted(source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool) -> Any:
+    kept = draft.uploads(without=form.cleaned_data["remove"]) if draft else []
+    try:
+        return replies.submit(
+            source.user,
+            _copy(source),
+            text=form.cleaned_data["text"],
+            files=[*kept, *form.cleaned_data["attachments"]],
+            reply_all=reply_all,
+            draft=draft.row if draft else None,
+            ip=source.ip,
+        )
+    finally:
+        for file in kept:
+            file.close()
+
+
+def _go(request: HttpRequest, path: str) -> HttpResponse:
+    """Lead to `path`; upload.js, which would follow a redirect unseen, is told where."""
+    if request.headers.get("X-Requested-With") == "XMLHttpRequest":
+        return JsonResponse({"location": path})
+    return redirect(path)

@@ -1,16 +1,19 @@
 """What the reader wrote here, and how far each copy has come."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
-from messages_app import pickup
+from messages_app import drafts, pickup, undo
 from messages_app.models import Message, Part
 from messages_app.pickup import NotReadable, Opened
 from messages_app.sealed_headers import Headers
@@ -62,8 +65,32 @@ def sent_message(request: HttpRequest, pk: UUID) -> HttpResponse:
         opened = source.open()
     except (NotReadable, SealingError):
         opened = None
-    context = {"section": "sent", "source": source, "deliveries": _deliveries(source)}
+    context = {"section": "sent", "source": source, "deliveries": _deliveries(source), **_undoable(source)}
     return render(request, "messages_app/sent_message.html", context | _shown(source, opened))
+
+
+def _undoable(source: Source) -> dict[str, Any]:
+    """Return whether the reply can be taken back, and in how many seconds it leaves."""
+    if source.message is None or not undo.can_undo(source.message):
+        return {}
+    leaves = [row.next_attempt_at for row in source.message.recipients.all() if row.next_attempt_at]
+    left = (min(leaves) - timezone.now()).total_seconds() if leaves else 0
+    return {"can_undo": True, "seconds_left": max(0, math.ceil(left))}
+
+
+@signed_in
+@require_POST
+def take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take a reply back before it leaves, and go on writing it."""
+    source = written(request, pk)
+    try:
+        answered = undo.undo(source.message, source.user, ip=source.ip)  # type: ignore[arg-type]  # `written` found it
+    except (undo.TooLate, NotReadable):
+        messages.warning(request, _("Your reply was on its way already and could not be taken back."))
+        return redirect(source.url())
+    messages.success(request, _("Your reply was not sent. It is a draft again."))
+    draft = drafts.drafts_of(source.user).get(answers=answered)
+    return redirect("message_reply_all" if draft.reply_all else "message_reply", answered.pk)
 
 
 def _deliveries(source: Source) -> list[tuple[str, words.Delivery]]:

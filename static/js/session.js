@@ -12,7 +12,10 @@
   const start = () => {
     timers.forEach(clearTimeout);
     timers = [
-      setTimeout(() => dialog.showModal(), limit - WARN_BEFORE),
+      setTimeout(() => {
+        document.dispatchEvent(new Event("session-ends-soon"));
+        dialog.showModal();
+      }, limit - WARN_BEFORE),
       // Past the limit nothing of the mail stays on the screen.
       setTimeout(() => window.location.reload(), limit + 2_000),
     ];

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app.models import AuditEvent
+from messages_app import drafts
+from messages_app.models import AuditEvent, Draft
 from messages_app.rules.states import State
 from tests.mailroom import File, make_copy, make_sent, make_user, read, signed_in
 
@@ -18,6 +19,10 @@ IMAGE = File("logo.png", b"\x89PNG" + b"x" * 300_000, "image/png", "inline")
 HTML = '<p>Dear Rita, see <a href="https://home.example/a">this</a></p><img src="cid:3">'
 
 
+SENT_FILES = (File("scan.pdf", b"%PDF"), File("a.txt", b"a", "text/plain"), File("b.png", b"b", "image/png"))
+FILES = (IMAGE, File("offer.pdf", b"%PDF"), File("a.txt", b"a", "text/plain"), File("b.png", b"b", "image/png"))
+
+
 @pytest.fixture
 def rita(keys):
     return make_user()
@@ -25,12 +30,12 @@ def rita(keys):
 
 @pytest.fixture
 def copy(rita):
-    return make_copy(rita, html=HTML, files=(IMAGE, File("offer.pdf", b"%PDF")))
+    return make_copy(rita, html=HTML, files=FILES)
 
 
 @pytest.fixture
 def sent(rita):
-    return make_sent(rita, text="See https://partner.example/", files=(File("scan.pdf", b"%PDF"),))
+    return make_sent(rita, text="See https://partner.example/", files=SENT_FILES)
 
 
 COPY_PAGES = [
@@ -38,11 +43,22 @@ COPY_PAGES = [
     ("message_body", []),
     ("message_part", [4]),
     ("message_link", [2, 0]),
+    ("message_preview", [5]),
+    ("message_picture", [6]),
+    ("message_zip", []),
     ("message_original", []),
     ("message_reply", []),
     ("message_reply_all", []),
 ]
-SENT_PAGES = [("sent", []), ("sent_part", [3]), ("sent_link", [1, 0]), ("sent_original", [])]
+SENT_PAGES = [
+    ("sent_preview", [4]),
+    ("sent_picture", [5]),
+    ("sent_zip", []),
+    ("sent", []),
+    ("sent_part", [3]),
+    ("sent_link", [1, 0]),
+    ("sent_original", []),
+]
 
 
 @pytest.fixture
@@ -79,7 +95,18 @@ def test_whoever_is_not_signed_in_signs_in_first_and_learns_nothing(paths):
     assert [Client().get(path)["Location"] for path in paths] == [f"{login}?next={path}" for path in paths]
 
 
-@pytest.mark.parametrize("name", ["inbox", "sent"])
+def test_nobody_else_takes_a_reply_back_or_deletes_a_draft(copy, sent, rita):
+    draft = drafts.save(rita, copy, text="mine", reply_all=False, now=timezone.now())
+    mallory = signed_in(make_user("mallory@else.example", is_staff=True, is_superuser=True))
+    paths = [reverse("sent_undo", args=[sent.pk]), reverse("draft_delete", args=[draft.pk])]
+    assert [mallory.post(path).status_code for path in paths] == [404, 404]
+    assert [Client().post(path).status_code for path in paths] == [302, 302]
+    assert [signed_in(rita).get(path).status_code for path in paths] == [405, 405]
+    assert Draft.objects.exists()
+    assert b"mine" not in mallory.get(reverse("drafts")).content
+
+
+@pytest.mark.parametrize("name", ["inbox", "sent", "drafts", "preferences"])
 def test_lists_are_for_people_who_are_signed_in(keys, name):
     assert Client().get(reverse(name)).status_code == 302
 
@@ -139,7 +166,7 @@ def test_what_is_gone_says_so_without_content(rita, state, words):
 
 @pytest.mark.parametrize("state", [state for state, _words in GONE])
 def test_of_what_is_gone_nothing_can_be_opened(rita, state):
-    gone = make_copy(rita, html=HTML, files=(IMAGE, File("offer.pdf", b"%PDF")), state=state)
+    gone = make_copy(rita, html=HTML, files=FILES, state=state)
     client = signed_in(rita)
     statuses = {
         name: client.get(reverse(name, args=[gone.pk, *args])).status_code
@@ -151,6 +178,9 @@ def test_of_what_is_gone_nothing_can_be_opened(rita, state):
         "message_body": 404,
         "message_link": 404,
         "message_part": 302,
+        "message_preview": 302,
+        "message_picture": 404,
+        "message_zip": 302,
         "message_original": 302,
         "message_reply": 302,
         "message_reply_all": 302,

@@ -60,7 +60,7 @@ def test_nobody_can_be_added(client, copy):
 def test_it_says_where_it_is_and_stands_in_sent_and_in_the_conversation(client, copy):
     path = reverse("message_reply", args=[copy.pk])
     page = client.post(path, form_of(client, path), follow=True).content.decode()
-    assert "Your reply is on its way." in page
+    assert "On its way in 15 seconds" in page
     assert "On its way" in client.get(reverse("sent")).content.decode()
     assert "Thank you" in client.get(reverse("message", args=[copy.pk])).content.decode()
 
@@ -137,3 +137,18 @@ def test_a_reply_needs_the_token_of_its_form(rita, copy):
     client.handler.enforce_csrf_checks = True
     assert client.post(reverse("message_reply", args=[copy.pk]), {"text": "x"}).status_code == 403
     assert not replies().exists()
+
+
+def test_a_reply_that_says_nothing_but_the_signature_is_refused(client, rita, copy):
+    rita.signature = "Rita Partner"
+    rita.save()
+    path = reverse("message_reply", args=[copy.pk])
+    text = client.get(path).context["form"]["text"].value()
+    assert text.endswith("-- \nRita Partner")
+    assert "Write your reply." in client.post(path, form_of(client, path) | {"text": text}).content.decode()
+
+
+def test_a_script_is_told_where_to_go(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    answer = client.post(path, form_of(client, path), headers={"X-Requested-With": "XMLHttpRequest"})
+    assert answer.json() == {"location": reverse("sent", args=[replies().get().pk])}

@@ -39,6 +39,8 @@ EVERY_MAIL = [
     mail.ReplyReport(RITA, delivered=True, copies=(mail.HeldCopy(SAM, "accepted"),), accepted_at=NOW),
     mail.ReplyReport(RITA, delivered=False, copies=(mail.HeldCopy(SAM, "it said no"),), accepted_at=NOW),
     mail.Answer(RITA),
+    mail.ExtensionAsked(SAM, RITA, over=False, accepted_at=NOW, expires_at=NOW),
+    mail.ExtensionAsked(SAM, RITA, over=True, accepted_at=NOW, expires_at=NOW),
 ]
 
 
