@@ -11,7 +11,13 @@ from messages_app.models import AuditEvent
 from portal.accounts.models import User
 from tests.app.staff.certificates import KEY_PEM, ca_pem
 
-POLICY = {"pattern": "partner.example", "level": "verify", "on_tls_failure": "portal", "hold_oversize": "on"}
+POLICY = {
+    "pattern": "partner.example",
+    "level": "verify",
+    "on_tls_failure": "portal",
+    "hold_oversize": "on",
+    "first_contact": "code",
+}
 NO_INLINES = {"domains-TOTAL_FORMS": 0, "domains-INITIAL_FORMS": 0}
 
 
