@@ -63,7 +63,7 @@ def try_phrase(gate: Gate, typed: str, actor: str, client: Client, now: datetime
 def begin(user: User, claimed: Iterable[Recipient], contact: FirstContact, now: datetime) -> None:
     """Start the cool-downs of a new account, and open what its first contact gave the phrase for."""
     for gate in Gate.objects.filter(recipient__in=list(claimed), cool_down__isnull=False):
-        gate.opens_at = now + gate.cool_down
+        gate.opens_at = now + gate.cool_down if gate.cool_down else None
         gate.save(update_fields=["opens_at"])
     if contact.phrase_at and contact.recipient:
         open_for(user, contact.recipient, FirstContactPolicy.OUT_OF_BAND, now)

@@ -24,7 +24,7 @@ def owner_of(request: HttpRequest) -> User:
 @login_required
 def dismiss_offer(request: HttpRequest) -> HttpResponse:
     """Put the offer of a second factor aside, for good."""
-    User.objects.filter(pk=request.user.pk).update(offer_dismissed_at=timezone.now())
+    User.objects.filter(pk=owner_of(request).pk).update(offer_dismissed_at=timezone.now())
     return redirect("inbox")
 
 
