@@ -11,6 +11,7 @@ COPY messages_app messages_app
 COPY notifications notifications
 COPY static static
 COPY templates templates
+COPY locale locale
 # Static files are part of the image; the key made for this one command is thrown away with the stage's data.
 RUN DATA_DIR=/tmp/build /venv/bin/python manage.py collectstatic --noinput --verbosity=0 \
     && mkdir -p /data/keys /data/public /data/store /data/smtpd \
