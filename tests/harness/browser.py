@@ -15,6 +15,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-quic",
     "--no-first-run",
+    # A form would be told to Google; and a process for each sandboxed frame is a minute for a page of forty.
+    "--disable-features=AutofillServerCommunication,IsolateSandboxedIframes,Translate,OptimizationHints,MediaRouter",
 ]
 
 
