@@ -27,6 +27,8 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
       method: "POST",
       body: body(),
       redirect: "manual",
+      // Goes on when the window closes; browsers carry 64 KiB so.
+      keepalive: document.visibilityState === "hidden" && form.elements.text.value.length < 15_000,
       signal: running.signal,
     }).catch(() => null);
     const stopped = running.signal.aborted;

@@ -73,7 +73,9 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
   };
 
   const send = (button) => {
-    const data = new FormData(form, button);
+    const data = new FormData(form);
+    // Older browsers leave the button out, and a draft would be sent.
+    data.set(button.name, button.value);
     const request = new XMLHttpRequest();
     request.open("POST", window.location.pathname);
     request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
