@@ -168,8 +168,8 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for
         required=False,
         max_length=PHRASE_LIMIT,
         help_text=_(
-            "A few words that only you know, for example \u201cblue bicycle\u201d. They stand in every notice "
-            "to you: a notice without them is not ours. Notices travel like ordinary mail, so choose no password."
+            "A few words that only you know, for example \u201cblue bicycle\u201d. They stand in our notices that "
+            "a message waits for you. Notices travel like ordinary mail, so choose no password."
         ),
     )
 

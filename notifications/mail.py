@@ -45,6 +45,8 @@ class FirstNotice:
     url: str
     has_account: bool = False
     occasion: str = "first"
+    # Words that the reader chose, by which they know our notices.
+    phrase: str = ""
     template = "first"
 
     @property

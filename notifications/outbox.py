@@ -99,6 +99,7 @@ def _waiting(notice: Notice) -> FirstNotice:
         url=f"{settings.PORTAL_BASE_URL}/open/{invitations.new_token(recipient)}/",
         has_account=recipient.claimed_by_id is not None,
         occasion=notice.kind,
+        phrase=getattr(recipient.claimed_by, "notice_phrase", ""),
     )
 
 

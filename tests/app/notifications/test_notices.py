@@ -119,10 +119,17 @@ def test_no_notice_has_a_field_for_content():
     allowed = {
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
-        "occasion", "status", "delivered", "locked", "release_url", "over",
+        "occasion", "status", "delivered", "locked", "release_url", "over", "phrase",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed
+
+
+def test_the_readers_own_phrase_stands_in_the_notice_and_only_where_there_is_one():
+    told = mail.compose(dataclasses.replace(EVERY_MAIL[0], phrase="blue <bicycle>"))
+    assert "Your phrase: blue <bicycle>" in told.body
+    assert "<strong>blue &lt;bicycle&gt;</strong>" in told.alternatives[0].content
+    assert "phrase" not in mail.compose(EVERY_MAIL[0]).body
 
 
 def test_a_line_break_in_an_address_is_permanent():

@@ -2,6 +2,8 @@
 
 import os
 import re
+from email import message_from_bytes
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -50,16 +52,29 @@ def window(width: int) -> dict:
 def test_screenshots_of_what_rita_sees(stacks, net, browser, folder, width):
     postern, canary = stacks("embedded"), Canary()
     address = net.partner(f"pictures{width}", DEFECTS["self-signed"]).mailbox()
-    postern.submit(address, telltale(address, canary))
+    letter = message_from_bytes(telltale(address, canary), policy=SMTP)
+    letter.add_attachment("one\ntwo\n", filename="list.txt")
+    postern.submit(address, letter.as_bytes())
     with reader(browser, **window(width)) as rita:
         camera = Camera(rita.page, folder / str(width))
         for path in HELP:
             rita.page.goto(f"{postern.url}/{path}/")
             camera.take(path.replace("/", "-"))
         walk_to_message(rita.page, camera, postern, address)
+        preview(rita.page, camera)
         reply(rita.page, camera)
+        rita.page.emulate_media(color_scheme="dark")
+        for path in ("drafts", "preferences", "inbox"):
+            rita.page.goto(f"{postern.url}/{path}/")
+            camera.take(f"{path}-dark")
+        rita.page.emulate_media(color_scheme="light")
+        for query in ("nowhere", "sam"):
+            rita.page.goto(f"{postern.url}/inbox/?q={query}")
+            camera.take(f"search-{query}")
         for path in (
             "inbox",
+            "drafts",
+            "preferences",
             "account/sessions",
             "account/2fa",
             "account/security",
@@ -91,14 +106,29 @@ def walk_to_message(page, camera: Camera, postern, address: str) -> None:
     camera.take("message")
 
 
+def preview(page, camera: Camera) -> None:
+    """Look at an attachment, and come back."""
+    page.get_by_role("link", name=re.compile("^Preview")).first.click()
+    page.get_by_label("Text of the attachment").wait_for()
+    camera.take("preview")
+    page.get_by_role("link", name="Back to the message").click()
+
+
 def reply(page, camera: Camera) -> None:
-    """Write and send a reply."""
+    """Save a draft, send it, and take it back."""
     page.get_by_role("link", name="Reply", exact=True).first.click()
     page.locator("textarea").fill("Thank you, Sam.")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes of Rita"}
+    )
+    page.get_by_role("button", name="Save draft").click()
+    page.get_by_text("Your draft is saved.").wait_for()
     camera.take("reply")
     page.get_by_role("button", name=re.compile("^Send")).click()
-    page.wait_for_url("**/sent/**")
+    page.get_by_role("button", name="Undo").wait_for()
     camera.take("sent")
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("It is a draft again.").wait_for()
 
 
 def test_screenshots_of_what_staff_see(stacks, browser, folder, width):
