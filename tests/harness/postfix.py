@@ -69,7 +69,10 @@ class Postfix:
     def messages(self, local_part: str) -> list[EmailMessage]:
         """Return what arrived for `local_part`, parsed, oldest first."""
         box = self.maildir(local_part)
-        keys = sorted(box.keys())
+        try:
+            keys = sorted(box.keys())
+        except FileNotFoundError:  # Postfix is making the folder at this moment
+            return []
         return [message_from_bytes(box.get_bytes(key), policy=policy.default) for key in keys]  # type: ignore[misc]
 
     def log(self) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from tests.harness import components
-from tests.harness.processes import Process, free_port, listening, private_directory, run
+from tests.harness.processes import Process, free_port, private_directory, run
 
 OWNER = "postgres"
 # Durability is PostgreSQL's own business: nothing here pulls the plug.
@@ -26,6 +28,15 @@ class Postgres:
         return f"postgres://{user}@127.0.0.1:{self.port}/{database}"
 
 
+def _answers(port: int) -> bool:
+    """Return whether the server lets clients in: it listens a moment before it does."""
+    try:
+        psycopg.connect(host="127.0.0.1", port=port, user=OWNER, dbname="postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
     """Run a private PostgreSQL. initdb refuses root, so it runs as `postgres` where we are root."""
@@ -39,7 +50,7 @@ def postgres() -> Iterator[Postgres]:
         command += [f"-c{name}={value}" for name, value in OPTIONS.items()]
         with Process("postgres", command, log=directory.parent / f"{directory.name}.log", user=OWNER) as process:
             try:
-                process.wait_until(lambda: listening(port))
+                process.wait_until(lambda: _answers(port))
                 yield Postgres(port, data, process)
             finally:
                 process.stop()

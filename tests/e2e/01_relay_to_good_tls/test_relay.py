@@ -1,11 +1,17 @@
 """A partner with a good certificate gets the message, and only a good certificate does."""
 
+import os
+import signal
 import smtplib
+import ssl
+from pathlib import Path
 
 import pytest
 
+from portal.certificates import self_signed
 from tests.harness.internet import DEFECTS
 from tests.harness.letters import Canary, as_sent, letter, telltale
+from tests.harness.processes import wait_for
 from tests.harness.stack import SAM
 
 GONE = ("delivered", "shredded")
@@ -88,3 +94,29 @@ def test_a_name_server_that_fails_means_wait(postern, net):
     net.dns.zone.servfail.add("servfail.example")
     postern.submit("rita@servfail.example", as_sent(letter("rita@servfail.example")))
     postern.wait_for_state("rita@servfail.example", "deferred")
+
+
+def presented(port):
+    with smtplib.SMTP("localhost", port, timeout=30) as client:
+        client.starttls(context=ssl._create_unverified_context())  # noqa: S323, the certificate itself is looked at
+        return client.sock.getpeercert(binary_form=True)
+
+
+def test_intake_takes_a_new_certificate_on_sighup_and_keeps_the_old_one_where_it_is_broken(postern):
+    certificate, key = (Path(postern.env[name]) for name in ("SMTPD_CERTIFICATE", "SMTPD_PRIVATE_KEY"))
+    kept = certificate.read_bytes(), key.read_bytes()
+    process, old = postern.processes["smtpd"], presented(postern.smtpd_port)
+    try:
+        self_signed("localhost").write(certificate, key)
+        os.kill(process.pid, signal.SIGHUP)
+        wait_for(lambda: presented(postern.smtpd_port) != old, "a new certificate")
+        new = presented(postern.smtpd_port)
+        certificate.write_text("not a certificate")
+        os.kill(process.pid, signal.SIGHUP)
+        wait_for(lambda: "certificate_not_reloaded" in process.log.read_text(), "a word about the broken file")
+        assert presented(postern.smtpd_port) == new
+    finally:
+        certificate.write_bytes(kept[0])
+        key.write_bytes(kept[1])
+        os.kill(process.pid, signal.SIGHUP)
+    wait_for(lambda: presented(postern.smtpd_port) == old, "the first certificate again")
