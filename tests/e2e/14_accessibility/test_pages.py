@@ -134,6 +134,7 @@ def answer(inspector):
     inspector.look("sent message")
 
 
+@pytest.mark.xfail(reason="Django's own lists have targets of 20 pixels and weak contrasts", strict=True)
 def test_what_staff_see(postern, browser, capsys):
     with reader(browser) as ada:
         staff.sign_in(ada.page, postern)
