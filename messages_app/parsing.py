@@ -27,13 +27,13 @@ from messages_app.bodies import (
     OpenPart,
     ParsedMessage,
     PartMeta,
-    PartWriter,
     with_roles,
 )
 from messages_app.mime import MAX_PARTS, split
 from messages_app.mime_headers import MessageHeaders
 from messages_app.parser_child import plain_message
 from messages_app.parser_frames import Kind
+from messages_app.part_writer import PartWriter
 from messages_app.rules.addresses import Mailbox
 from messages_app.sanitising import SanitisedBody, sanitise
 
