@@ -122,6 +122,7 @@ class _Dialogue:
             if self.script.handshake:
                 self.receive()
                 self.say(self.script.handshake)
+                self.gone()  # a handshake over a connection that was reset leaks its socket in CPython
             self.sock = self.host.context.wrap_socket(self.sock, server_side=True)
             self.tls = True
 

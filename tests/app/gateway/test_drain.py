@@ -330,7 +330,7 @@ def test_whoever_replied_in_the_portal_hears_once_that_it_was_delivered(keys, se
         drain.drain(DOMAIN)
     notice = Notice.objects.get()
     assert (notice.kind, notice.to_address) == ("reply_delivered", rita.email)
-    assert [copy["address"] for copy in notice.parameters["copies"]] == ["otto@partner.example", "ines@partner.example"]
+    assert {copy["address"] for copy in notice.parameters["copies"]} == {"otto@partner.example", "ines@partner.example"}
 
 
 def test_whoever_replied_in_the_portal_hears_that_it_could_not_be_delivered(keys, settings, ca):
