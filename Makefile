@@ -9,7 +9,7 @@ DEV := $(VENV)/.stamp-dev
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint fmt lock screenshots clean
+.PHONY: help demo up test bench lint fmt lock screenshots clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ up: $(RUNTIME) ## run all of Postern under one command, with its data in var/
 
 test: $(DEV) ## every test; ends with what was left out, and how to install it
 	@$(BIN)/python tests/run.py $(ARGS)
+
+bench: $(DEV) ## figures of speed and memory beside their references; ONLY=web, sealing or gateway for one part
+	@$(BIN)/python -m bench $(ONLY)
 
 lint: $(DEV) ## everything that is checked without running the product
 	@tools/lint $(BIN)

@@ -28,6 +28,8 @@ COMPONENTS = {
     "stunnel": Component(("stunnel",), "stunnel4"),
     "chromium": Component(("chromium",), "chromium"),
     "swaks": Component(("swaks",), "swaks"),
+    "nginx": Component(("nginx",), "nginx-light"),
+    "openssl": Component(("openssl",), "openssl"),
 }
 # Distributions differ: other names of the same program.
 ALIASES = {"stunnel": ("stunnel4",), "chromium": ("chromium-browser", "google-chrome")}

@@ -1,0 +1,1 @@
+"""What is measured of Postern, each figure beside its reference from the same run."""
