@@ -6,14 +6,14 @@ before the first byte leaves. Only what is readable is ever unsealed.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q, QuerySet
 
 from messages_app import audit, sealed_headers, signals, store
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient
@@ -28,6 +28,7 @@ from messages_app.sealing.stream import OpeningReader
 
 # The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
 UNDONE = "undone"
+_READABLE = (State.HELD, State.READ)
 
 
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
@@ -111,6 +112,45 @@ def inbox_of(user: Any) -> QuerySet[Recipient]:
     return copies.prefetch_related("wraps", addresses)
 
 
+def newest_of_each_conversation(user: Any) -> QuerySet[Recipient]:
+    """Return of each conversation that `user` is in the copy that came last, with all that `peek` needs."""
+    same = Recipient.objects.visible_to(user).filter(message__conversation=OuterRef("message__conversation"))
+    later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
+    return inbox_of(user).filter(~Exists(same.filter(later)))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A conversation in numbers: copies received, those unread, replies written; when the first copy ends."""
+
+    received: int = 0
+    unread: int = 0
+    written: int = 0
+    ends_at: datetime | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def messages(self) -> int:
+        """Return how many messages both sides wrote."""
+        return self.received + self.written
+
+
+def count_conversations(user: Any, ids: Collection[UUID], now: datetime) -> dict[UUID, Counted]:
+    """Return the numbers of the conversations `ids`, in two queries however many there are."""
+    copies = Recipient.objects.visible_to(user).filter(message__conversation__in=ids)
+    received = copies.values_list("message__conversation").annotate(
+        count=Count("pk"),
+        unread=Count("pk", filter=_is_unread(user, now)),
+        ends_at=Min("expires_at", filter=Q(state__in=_READABLE)),
+    )
+    replies = _written_by(user).filter(conversation__in=ids).values_list("conversation")
+    written = {pk: rest for pk, *rest in replies.annotate(count=Count("pk"), last=Max("accepted_at"))}
+    return {
+        pk: Counted(count, unread, (own := written.get(pk, [0, None]))[0], ends_at, own[1])
+        for pk, count, unread, ends_at in received
+    }
+
+
 def peek(recipient: Recipient) -> Headers | None:
     """Return the headers of a copy from `inbox_of`, for a list; None where they don't open.
 
@@ -162,12 +202,16 @@ def _headers(message: Message, key: ContentKey) -> Headers:
 
 def sent_by(user: Any) -> QuerySet[Message]:
     """Return what `user` wrote in the portal, with recipients and the author's own wraps."""
+    own = Prefetch("wraps", KeyWrap.objects.filter(author=user.pk))
+    return _written_by(user).defer("sealed_raw").prefetch_related(own, "recipients")
+
+
+def _written_by(user: Any) -> QuerySet[Message]:
+    """Return what `user` wrote in the portal and did not take back."""
     if not user.is_active or user.frozen_at is not None:
         return Message.objects.none()
-    own = Prefetch("wraps", KeyWrap.objects.filter(author=user.pk))
     undone = Recipient.objects.filter(message=OuterRef("pk"), reason=UNDONE)
-    written = Message.objects.filter(~Exists(undone), author=user.pk, origin=Message.Origin.PORTAL)
-    return written.defer("sealed_raw").prefetch_related(own, "recipients")
+    return Message.objects.filter(~Exists(undone), author=user.pk, origin=Message.Origin.PORTAL).order_by()
 
 
 def may_open_sent(message: Message, user: Any, now: datetime) -> bool:
@@ -236,11 +280,16 @@ def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Reci
 
 def unread_count(user: Any, now: datetime) -> int:
     """Return how many copies wait to be read."""
-    waiting = Recipient.objects.visible_to(user).filter(_opened_gate(now), state=State.HELD, expires_at__gt=now)
+    return Recipient.objects.visible_to(user).filter(_is_unread(user, now)).count()
+
+
+def _is_unread(user: Any, now: datetime) -> Q:
+    """Return the condition that a copy waits to be read, and may be."""
+    waiting = _opened_gate(now) & Q(state=State.HELD, expires_at__gt=now)
     lock = lock_of(user)
     if not lock.covers(datetime.min.replace(tzinfo=now.tzinfo), now):
-        return waiting.count()
-    return waiting.filter(held_at__gte=lock.before).count() if lock.before else 0
+        return waiting
+    return waiting & (Q(held_at__gte=lock.before) if lock.before else Q(pk__in=[]))
 
 
 def _opened_gate(now: datetime) -> Q:

@@ -1,4 +1,4 @@
-"""The list of what was received."""
+"""The list of what was received: a line a conversation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,16 +23,33 @@ from messages_app.views.paging import beyond, cursor, page_of
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the inbox. Headers are open only where the message may be read."""
+    """One line of the inbox. Headers are open only where the message may be read.
+
+    `counted` is its conversation in numbers, where the line stands for all of it.
+    """
 
     recipient: Recipient
     standing: Standing
     headers: Headers | None
+    counted: pickup.Counted | None = None
 
     @property
     def unread(self) -> bool:
-        """Return whether it waits to be read."""
+        """Return whether it, or what else the line stands for, waits to be read."""
+        if self.counted is not None and self.counted.unread:
+            return True
         return self.standing is Standing.READABLE and self.recipient.state == State.HELD
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Return when the first of what the line stands for ends."""
+        return self.counted.ends_at if self.counted else self.recipient.expires_at
+
+    @property
+    def answered(self) -> bool:
+        """Return whether the reader wrote last."""
+        answered_at = self.counted.answered_at if self.counted else None
+        return bool(answered_at and self.recipient.held_at and answered_at > self.recipient.held_at)
 
     @property
     def readable(self) -> bool:
@@ -45,22 +62,23 @@ class Row:
         return words.of_standing(self.standing, self.recipient)
 
 
-def row_of(recipient: Recipient, user: Any, now: datetime) -> Row:
+def row_of(recipient: Recipient, user: Any, now: datetime, counted: pickup.Counted | None = None) -> Row:
     """Return the line for a copy from `pickup.inbox_of`."""
     found = pickup.standing_of(recipient, user, now)
     headers = pickup.peek(recipient) if found is Standing.READABLE else None
-    return Row(recipient, found, headers)
+    return Row(recipient, found, headers, counted)
 
 
 @signed_in
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
-    """Show a page of the inbox, newest first, in a constant number of queries."""
+    """Show a page of the inbox, a line a conversation, newest first, in a constant number of queries."""
     user, now = request.user, timezone.now()
     if query := request.GET.get("q", "").strip():
         return _search(request, query[:MAX_QUERY], now)
-    page = page_of(request, pickup.inbox_of(user), "held_at")
-    rows = [row_of(recipient, user, now) for recipient in page.rows]
+    page = page_of(request, pickup.newest_of_each_conversation(user), "held_at")
+    counted = pickup.count_conversations(user, [copy.message.conversation for copy in page.rows], now)
+    rows = [row_of(copy, user, now, counted.get(copy.message.conversation)) for copy in page.rows]
     pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
     unread = pickup.unread_count(user, now)
     return render(

@@ -1,6 +1,6 @@
 """One received message: its page, its body as a sandboxed document, and the page before each link."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -17,11 +17,12 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from messages_app import drafts, extension, pickup, previews, replies
-from messages_app.models import Message, Part
+from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
 from messages_app.rules.frames import FrameSizes, frame_sizes
 from messages_app.rules.standing import Standing
+from messages_app.rules.states import State
 from messages_app.sealing.errors import SealingError
 from messages_app.views import body, inbox, words
 from messages_app.views.access import Find, Source, received, signed_in
@@ -105,7 +106,7 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "attachments": attachments_of(source, opened),
         "others": _others(source, opened),
         "draft": drafts.drafts_of(source.user).filter(answers=source.recipient).only("reply_all").first(),
-        "thread": _thread(opened.message, source, timezone.now()),
+        **_conversation(source, opened, timezone.now()),
     }
 
 
@@ -154,24 +155,46 @@ def _attachment(source: Source, part: PartInfo) -> Attachment:
     return Attachment(part, source.url("part", part.number), preview)
 
 
-def _thread(message: Message, source: Source, now: datetime) -> list[ThreadItem]:
-    """Return what else the reader has of the conversation, oldest first."""
-    copies, own = pickup.conversation(message, source.user, THREAD)
-    items = [ThreadItem(copy.held_at or now, row=inbox.row_of(copy, source.user, now)) for copy in copies]
-    items += [_own_reply(reply, source, now) for reply in own]
-    return sorted(items, key=lambda item: item.at)[-THREAD:]
+def _conversation(source: Source, opened: Opened, now: datetime) -> dict[str, list[ThreadItem]]:
+    """Return what else the reader has of the conversation, oldest first: what came before, and what came after."""
+    copies, own = pickup.conversation(opened.message, source.user, THREAD)
+    items = [_other_copy(copy, source, now) for copy in copies] + [_own_reply(reply, source, now) for reply in own]
+    items = sorted(items, key=lambda item: item.at)[-THREAD:]
+    here = (source.recipient.held_at if source.recipient else None) or opened.message.accepted_at
+    return {
+        "earlier": [item for item in items if item.at < here],
+        "later": [item for item in items if item.at >= here],
+    }
+
+
+def _other_copy(copy: Recipient, source: Source, now: datetime) -> ThreadItem:
+    """Return another copy; with its text where it was read before: to look at this page reads no other."""
+    row, at = inbox.row_of(copy, source.user, now), copy.held_at or now
+    if not row.readable or copy.state != State.READ:
+        return ThreadItem(at, row=row)
+    found = replace(source, pk=copy.pk, recipient=copy)
+    try:
+        opened = pickup.open_copy(copy, source.user, now=now, ip=source.ip, conversation=True)
+        text = _plain(found, opened)
+    except (NotReadable, SealingError):
+        return ThreadItem(at, row=row)
+    return ThreadItem(at, row=row, opened=opened, text=text)
 
 
 def _own_reply(message: Message, source: Source, now: datetime) -> ThreadItem:
     """Return a reply by the reader with its text; without it where that is no longer kept, or locked."""
     try:
         opened = pickup.open_sent(message, source.user, now=now, ip=source.ip, conversation=True)
-        part = body.body_part(opened, plain=True)
-        own = Source("sent", message.pk, source.user, source.ip, message=message)
-        text = _text(own, opened, part) if part and part.role == Part.Role.TEXT else None
+        text = _plain(Source("sent", message.pk, source.user, source.ip, message=message), opened)
     except (NotReadable, SealingError):
         return ThreadItem(message.accepted_at, message=message)
     return ThreadItem(message.accepted_at, message=message, opened=opened, text=text)
+
+
+def _plain(source: Source, opened: Opened) -> SafeString | None:
+    """Return the plain text of a message, None where it has none."""
+    part = body.body_part(opened, plain=True)
+    return _text(source, opened, part) if part and part.role == Part.Role.TEXT else None
 
 
 @signed_in

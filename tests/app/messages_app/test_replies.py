@@ -80,6 +80,15 @@ def content(message):
         return email.message_from_bytes(raw.read(), policy=policy.default)
 
 
+def test_an_answer_to_a_reply_joins_the_conversation(held, rita):
+    reply = content(submit(rita, held))
+    answer = make_message(
+        f"Message-ID: <two@home.example>\r\nReferences: {reply['Message-ID']}\r\nSubject: Re\r\n\r\nThanks\r\n".encode()
+    )
+    hold.prepare(answer)
+    assert answer.conversation == held.message.conversation
+
+
 def test_a_reply_is_queued_for_the_sender_and_stands_in_the_thread(held, rita):
     message = submit(rita, held)
     sent = content(message)

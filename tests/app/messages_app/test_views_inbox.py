@@ -77,6 +77,49 @@ def test_a_copy_that_does_not_open_hides_no_other(rita):
     assert client.get(reverse("message", args=[broken.pk])).status_code == 503
 
 
+def test_a_conversation_is_one_line_with_its_newest_message_and_its_numbers(rita):
+    first = make_copy(rita, text="x", headers={"subject": "Offer"}, age=timedelta(days=9))
+    same = first.message.conversation
+    make_sent(rita, text="a", conversation=same, age=timedelta(days=8))
+    make_copy(rita, text="y", headers={"subject": "Re: Offer"}, age=timedelta(days=7), conversation=same)
+    make_copy(rita, text="z", headers={"subject": "Elsewhere"})
+    page = signed_in(rita).get(reverse("inbox"))
+    assert subjects(page) == ["Elsewhere", "Re: Offer"]
+    counted = page.context["rows"][1].counted
+    assert (counted.messages, counted.received, counted.unread) == (3, 2, 2)
+    assert counted.ends_at == first.expires_at
+    words = page.content.decode()
+    assert "3 messages" in words
+    assert "2 unread" in words
+
+
+def test_a_conversation_is_unread_while_anything_in_it_is(rita):
+    old = make_copy(rita, text="x", age=timedelta(days=2))
+    new = make_copy(rita, text="y", age=timedelta(days=1), conversation=old.message.conversation)
+    client = signed_in(rita)
+    client.get(reverse("message", args=[new.pk]))
+    [row] = client.get(reverse("inbox")).context["rows"]
+    assert (row.recipient, row.unread) == (new, True)
+    client.get(reverse("message", args=[old.pk]))
+    [row] = client.get(reverse("inbox")).context["rows"]
+    assert not row.unread
+
+
+def test_of_a_conversation_only_ones_own_part_counts(rita):
+    copy = make_copy(rita, text="x")
+    otto = make_user("otto@home.example")
+    make_copy(otto, text="y", conversation=copy.message.conversation)
+    make_sent(otto, conversation=copy.message.conversation)
+    [row] = signed_in(rita).get(reverse("inbox")).context["rows"]
+    assert row.counted.messages == 1
+
+
+def test_who_wrote_last_is_told(rita):
+    copy = make_copy(rita, text="x", age=timedelta(days=2))
+    make_sent(rita, conversation=copy.message.conversation, age=timedelta(days=1))
+    assert "You replied" in signed_in(rita).get(reverse("inbox")).content.decode()
+
+
 def queries(client, path):
     with CaptureQueriesContext(connections["default"]) as captured:
         client.get(path)

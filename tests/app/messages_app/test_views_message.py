@@ -1,5 +1,7 @@
 """A message's page, its sandboxed body, its files: what they show, and what they let through."""
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
 from django.urls import reverse
@@ -106,6 +108,27 @@ def test_the_conversation_shows_ones_own_replies_and_other_mail_in_order(client,
     order = [page.index(words) for words in ("my first answer", "Offer, improved", "my second answer")]
     assert order == sorted(order)
     assert "not yours" not in page
+
+
+def test_what_came_before_stands_above_a_message_and_what_came_after_below(client, rita):
+    first = make_copy(rita, text="the first offer", age=timedelta(days=5))
+    same = first.message.conversation
+    make_sent(rita, text="my answer", conversation=same, age=timedelta(days=4))
+    second = make_copy(rita, text="the second offer", conversation=same, age=timedelta(days=3))
+    client.get(url("message", first))
+    page = client.get(url("message", second)).content.decode()
+    order = [page.index(words) for words in ("2 earlier messages", "the first offer", "my answer", "the second offer")]
+    assert order == sorted(order)
+    assert "Later in this conversation" not in page
+
+
+def test_looking_at_a_conversation_reads_nothing_that_was_unread(client, rita):
+    first = make_copy(rita, text="the first offer", age=timedelta(days=5))
+    second = make_copy(rita, text="the second", conversation=first.message.conversation)
+    page = client.get(url("message", second)).content.decode()
+    assert "the first offer" not in page
+    first.refresh_from_db()
+    assert first.state == State.HELD
 
 
 def test_text_is_escaped_linked_past_the_asking_page_and_folds_quotations(client, rita):
