@@ -1,6 +1,7 @@
 """Commit accepted messages: all rows of a group in one transaction, since it is the fsync that costs."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -38,13 +39,15 @@ def _write(group: Sequence[Accepted]) -> None:
 
 def _event(accepted: Accepted) -> AuditEvent:
     message = accepted.message
+    details: dict[str, Any] = {"size": message.size, "recipients": len(accepted.recipients)}
+    asked = {"rights": message.rights, "policy": message.policy, "unknown_words": accepted.unknown_words}
     return AuditEvent(
         at=message.accepted_at,
         event=Event.MESSAGE_ACCEPTED,
         actor=f"relay:{message.relay_name}",
         ip=message.received["client_ip"],
         message_id=message.pk,
-        details={"size": message.size, "recipients": len(accepted.recipients)},
+        details=details | {name: value for name, value in asked.items() if value},
     )
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.envelope import Client, Envelope, Mailbox
-from gateway.headers import HeaderRewriter, received_line
+from gateway.headers import HeaderRewriter, field_values, received_line
 from messages_app.models import KeyWrap, Message, Recipient
+from messages_app.rules import message_policy, rights
 from messages_app.rules.mailbox import domain_of, fold
 from messages_app.sealing import seal
 from messages_app.sealing.buckets import spool_bucket
@@ -24,6 +25,8 @@ class Accepted:
     message: Message
     recipients: Sequence[Recipient]
     wrap: KeyWrap
+    # How many words the sender asked with in the header that nobody knows.
+    unknown_words: int = 0
 
 
 class Arrival:
@@ -57,8 +60,9 @@ class Arrival:
         message = self.message
         message.accepted_at = now
         message.key_commitment = self._key.commitment
+        unknown = _note_asked(message, self.rewriter.header or b"")
         recipients = [_recipient(message, mailbox, now) for mailbox in self._mailboxes]
-        accepted = Accepted(message, recipients, self._wrap(recipients, now))
+        accepted = Accepted(message, recipients, self._wrap(recipients, now), unknown)
         # Last: until here `abort` removes everything.
         message.sealed_raw = self._spool.finish()
         return accepted
@@ -105,6 +109,17 @@ def _describe(client: Client, envelope: Envelope, relay: str, now: datetime) -> 
         body_8bit=envelope.body_8bit,
         smtputf8=envelope.smtputf8,
     )
+
+
+def _note_asked(message: Message, header: bytes) -> int:
+    """Set what the sender asks in `header` for this one message; return how many words were none.
+
+    Whoever may submit may ask: it only takes away. A word that nobody knows is never a reason to refuse mail.
+    """
+    asked, unknown_rights = rights.parse(message_policy.words_of(field_values(header, rights.HEADER)))
+    policy, unknown_policy = message_policy.parse(message_policy.words_of(field_values(header, message_policy.HEADER)))
+    message.rights, message.policy = rights.to_store(asked), message_policy.to_store(policy)
+    return unknown_rights + unknown_policy
 
 
 def _recipient(message: Message, mailbox: Mailbox, now: datetime) -> Recipient:

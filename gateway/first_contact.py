@@ -1,12 +1,13 @@
-"""Put the gates before held copies that their domain's policy asks for, and send phrases home.
+"""Put the gates before held copies that their domain's policy asks for, note its rights, and send phrases home.
 
 `prepare` hashes and seals before the transaction that holds; `commit` writes in it.
 """
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 
@@ -18,6 +19,7 @@ from messages_app.models import Gate, Message, Recipient
 from messages_app.outgoing import Outgoing
 from messages_app.rules.gate import FirstContactPolicy
 from messages_app.rules.phrases import GROUP_SIZE, GROUPS, normalise, phrase_of
+from messages_app.rules.rights import to_store
 from messages_app.rules.states import State
 
 
@@ -27,6 +29,8 @@ class Prepared:
 
     gates: tuple[Gate, ...] = ()
     letter: Outgoing | None = None
+    # What each domain asks of the reader of a copy, by the id of its recipient; only where it asks for something.
+    rights: Mapping[UUID, str] = field(default_factory=dict)
 
 
 def prepare(message: Message, recipients: Sequence[Recipient], now: datetime) -> Prepared:
@@ -38,11 +42,12 @@ def prepare(message: Message, recipients: Sequence[Recipient], now: datetime) ->
     phrases: dict[str, str] = {}
     gates = [_gate(recipient, policy, phrases) for recipient, policy in policies.items() if _gated(recipient, policy)]
     letter = phrase_letter.compose(message, phrases, now) if phrases else None
-    return Prepared(tuple(gates), letter)
+    return Prepared(tuple(gates), letter, {r.pk: to_store(policy.rights) for r, policy in policies.items()})
 
 
 def commit(prepared: Prepared) -> None:
     """Write the gates of the copies that were held, in the transaction that holds them."""
+    _write_rights(prepared.rights)
     ids = [gate.recipient_id for gate in prepared.gates]
     held = Recipient.objects.select_related("claimed_by", "message").in_bulk(ids)
     gates = [_opening(gate, held[gate.recipient_id]) for gate in prepared.gates if _is_held(held, gate)]
@@ -56,6 +61,12 @@ def commit(prepared: Prepared) -> None:
         if gate.phrase_hash:
             message = held[gate.recipient_id].message_id
             audit.record(audit.Event.PHRASE_MADE, message=message, recipient=gate.recipient_id)
+
+
+def _write_rights(rights: Mapping[UUID, str]) -> None:
+    for words in set(rights.values()) - {""}:
+        same = [pk for pk, asked in rights.items() if asked == words]
+        Recipient.objects.filter(pk__in=same, state=State.HELD).update(rights=words)
 
 
 def _gated(recipient: Recipient, policy: Policy) -> bool:

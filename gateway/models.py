@@ -93,6 +93,9 @@ class DomainPolicy(models.Model):
     cool_down = models.DurationField(
         null=True, blank=True, help_text="how long after registration copies stay shut; default not at all"
     )
+    rights = models.CharField(
+        max_length=100, blank=True, help_text="what readers may not do with held messages; a message may ask for more"
+    )
     trusted = models.ManyToManyField(
         TrustedCertificate, blank=True, related_name="policies", verbose_name="trusted certificates"
     )

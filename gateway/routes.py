@@ -7,6 +7,7 @@ from gateway.rules import retry
 from gateway.rules.routing import Home, Policy, Route, route
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.models import Recipient
+from messages_app.rules import message_policy, rights
 from messages_app.rules.gate import FirstContactPolicy
 
 
@@ -29,7 +30,8 @@ class RouteTable:
 
     def route(self, recipient: Recipient) -> Route:
         """Return the way to `recipient`."""
-        return route(recipient.mailbox, self.homes, self.policies, recipient.destination)
+        asked = message_policy.stored(recipient.message.policy)
+        return route(recipient.mailbox, self.homes, self.policies, recipient.destination, asked)
 
 
 def _home(row: HomeDomain) -> Home:
@@ -49,4 +51,5 @@ def _policy(row: DomainPolicy) -> Policy:
         anchors=tuple(certificate.pem for certificate in row.trusted.all()),
         first_contact=FirstContactPolicy(row.first_contact),
         cool_down=row.cool_down,
+        rights=rights.stored(row.rights),
     )

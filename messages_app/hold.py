@@ -17,6 +17,7 @@ from messages_app import audit, conversations, parsing, sealed_headers, signals
 from messages_app.models import KeyWrap, Message, Part, Recipient
 from messages_app.part_sealer import PartSealer
 from messages_app.raw import open_raw
+from messages_app.rules import message_policy
 from messages_app.rules.states import State
 from messages_app.sealing import seal, unseal
 from messages_app.sealing.buckets import expiry_bucket
@@ -84,12 +85,13 @@ def _save_parsed(message: Message, rows: Sequence[Part]) -> None:
 
 
 def hold(prepared: Prepared, recipients: Sequence[Recipient], *, reason: str, sentence: str, now: datetime) -> None:
-    """Put the copies of `recipients` into the portal, until HOLD_DAYS from `now`.
+    """Put the copies of `recipients` into the portal, until HOLD_DAYS from `now` or, where asked, not as long.
 
     Recipients that are no longer on their way are left alone: whoever changed
     the row has it. Call it inside the transaction that records the attempt.
     """
-    expires_at = expiry(now)
+    asked = message_policy.stored(prepared.message.policy)
+    expires_at = expiry(now) if asked.expires is None else min(expiry(now), now + asked.expires)
     wraps = [_wrap(prepared, recipient, expires_at) for recipient in recipients]
     with transaction.atomic():
         held = [r for r in recipients if _enter(r, reason, sentence, expires_at, now)]

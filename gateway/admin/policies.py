@@ -15,6 +15,7 @@ from gateway.rules.patterns import normal_match, normal_pattern
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.audit import Event
 from messages_app.rules.gate import FirstContactPolicy
+from messages_app.rules.rights import Right, stored, to_store
 
 if TYPE_CHECKING:
     _PolicyForm = forms.ModelForm[DomainPolicy]
@@ -41,6 +42,11 @@ FIRST_CONTACT = (
         FirstContactPolicy.SENDER_APPROVAL.value,
         "sender approval: also the sender's word, given by a link once somebody registered",
     ),
+)
+RIGHTS = (
+    (Right.NO_PRINT.value, "no printing: what is printed from the portal is an empty page"),
+    (Right.NO_REPLY.value, "no replying in the portal"),
+    (Right.NO_DOWNLOAD.value, "no downloading: neither attachments nor the message; images and text can be looked at"),
 )
 DURATION = "Hours, minutes and seconds as 01:00:00; days before them as 5 00:00:00."
 LABELS = {
@@ -80,6 +86,14 @@ class PolicyForm(_PolicyForm):
         required=False,
     )
 
+    rights = forms.MultipleChoiceField(
+        label="Not allowed to readers in the portal",
+        choices=RIGHTS,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="The portal holds to it and says so on the page. A screen can always be photographed.",
+    )
+
     class Meta:
         help_texts = HELP
         labels = LABELS
@@ -104,6 +118,14 @@ class PolicyForm(_PolicyForm):
     def clean_first_contact(self) -> str:
         """Return the policy; the mailed code alone where none is chosen."""
         return self.cleaned_data["first_contact"] or FirstContactPolicy.CODE.value
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["rights"] = sorted(stored(self.instance.rights))
+
+    def clean_rights(self) -> str:
+        """Return the rights as they are stored."""
+        return to_store(stored(" ".join(self.cleaned_data["rights"])))
 
     def clean_cool_down(self) -> timedelta | None:
         """Return the time, which can't be negative."""
@@ -143,6 +165,7 @@ class DomainPolicyAdmin(AuditedAdmin):
         "hold_oversize",
         "first_contact",
         "cool_down",
+        "rights",
         "trusted",
         "note",
     )

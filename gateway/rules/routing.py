@@ -1,13 +1,16 @@
 """Which way a recipient's copy goes, and what must be proved on it: decided before any connection."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from gateway.rules import names, retry
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.rules.gate import FirstContactPolicy
+from messages_app.rules.message_policy import NOTHING, MessagePolicy, stricter
+from messages_app.rules.rights import NONE as NO_RIGHTS
+from messages_app.rules.rights import Right
 
 DEFAULT_PATTERN = "*"
 NO_HOST = ("", 0)
@@ -31,6 +34,7 @@ class Policy:
     anchors: tuple[str, ...] = ()
     first_contact: FirstContactPolicy = FirstContactPolicy.CODE
     cool_down: timedelta | None = None
+    rights: frozenset[Right] = NO_RIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,20 @@ def domain_of(address: str) -> str:
     return names.normal(address.rpartition("@")[2]) if "@" in address else ""
 
 
-def route(address: str, homes: Mapping[str, Home], policies: Mapping[str, Policy], domain: str = "") -> Route:
+def route(
+    address: str,
+    homes: Mapping[str, Home],
+    policies: Mapping[str, Policy],
+    domain: str = "",
+    asked: MessagePolicy = NOTHING,
+) -> Route:
     """Return the way to `address`.
 
     `domain` is its domain as an A-label, where that differs from what stands in
     the address. Both mappings are keyed in lower case, by domain and by pattern. A
     home domain goes to its next hop; elsewhere the policy is looked up by
-    recipient, exact domain, `.parent` and default, in this order. Never raises.
+    recipient, exact domain, `.parent` and default, in this order. What the message
+    `asked` for itself only ever adds to that. Never raises.
     """
     domain = names.normal(domain) or domain_of(address)
     if refusal := _refusal(domain):
@@ -105,6 +116,12 @@ def route(address: str, homes: Mapping[str, Home], policies: Mapping[str, Policy
     if home := homes.get(domain):
         return _way_home(home)
     policy = find_policy(address, domain, policies)
+    policy = replace(policy, first_contact=stricter(policy.first_contact, asked.first_contact))
+    if asked.portal_only and policy.level is not Level.PORTAL_ONLY:
+        policy = replace(policy, level=Level.PORTAL_ONLY)
+        return Route(
+            Decision.HOLD, domain, "portal-only", "The sender asked to keep this message in the portal", policy
+        )
     if policy.level is Level.PORTAL_ONLY:
         sentence = f"The policy {policy.pattern} keeps mail for {domain} in the portal"
         return Route(Decision.HOLD, domain, "portal-only", sentence, policy)

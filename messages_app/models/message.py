@@ -40,6 +40,9 @@ class Message(models.Model):
     conversation = models.UUIDField(default=uuid7, db_index=True)
     # HMAC blind index of Message-ID, 32 bytes; filled when the content is first parsed.
     message_id_index = models.BinaryField(max_length=32, null=True, blank=True, db_index=True)
+    # What the sender asked in the header of this message, beyond the domain's policy: words, a space between two.
+    rights = models.CharField(max_length=100, blank=True)
+    policy = models.CharField(max_length=100, blank=True)
     # Compared before any wrap's data key is trusted: 32 bytes.
     key_commitment = models.BinaryField(max_length=32)
     # The raw message as a sealed stream: here up to 64 KiB, otherwise in the store.

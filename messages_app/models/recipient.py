@@ -60,6 +60,8 @@ class Recipient(models.Model):
     read_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     shredded_at = models.DateTimeField(null=True, blank=True)
+    # What the domain's policy asked of its reader when the copy was held; the message may ask for more.
+    rights = models.CharField(max_length=100, blank=True)
     # The account that claimed the held copy: bound to the account, not the address.
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed"
