@@ -4,13 +4,13 @@ It is read once, in part, and then its bytes go: nothing of it is kept but an
 enhanced status code, or the address of whoever wrote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from django.conf import settings
 
-from gateway.rules import delivery_status
+from gateway.rules import bounces, delivery_status
 from gateway.rules.replying import may_answer
 from messages_app import loop_token, signals
 
@@ -46,11 +46,19 @@ def read(raw: BinaryIO, reverse_path: str, addresses: Sequence[str]) -> list[New
     head, body = _split(raw.read(MOST))
     header = delivery_status.fields(head)
     if not reverse_path:
-        failed = delivery_status.failure(header.get("content-type", ""), body)
+        failed = _failure(header, body)
         return [Returned(identifier, failed.status) for identifier in identifiers] if failed else []
     if not may_answer(reverse_path, header, settings.PORTAL_HOST):
         return []
     return [Answered(identifier, reverse_path) for identifier in identifiers]
+
+
+def _failure(header: Mapping[str, str], body: bytes) -> delivery_status.Failure | None:
+    """Return what a report says: by RFC 3464 where it is one, else in words."""
+    content_type = header.get("content-type", "")
+    if delivery_status.is_report(content_type):
+        return delivery_status.failure(content_type, body)
+    return bounces.failure(header, body)
 
 
 def tell(news: Sequence[News]) -> None:

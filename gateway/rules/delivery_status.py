@@ -3,6 +3,8 @@
 Whatever can't be read says nothing: a report is never worth an error.
 """
 
+import binascii
+import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,9 +61,22 @@ def _status_parts(body: bytes, boundary: str) -> Iterator[bytes]:
     delimiter = b"--" + boundary.encode("utf-8", "replace")
     for part in (b"\n" + body.replace(b"\r\n", b"\n")).split(b"\n" + delimiter)[1:]:
         _rest_of_line, _, part_text = part.partition(b"\n")
-        header, _, content = (b"\n" + part_text).partition(b"\n\n")
-        if parameters.parse(fields(header[:MOST_HEADER]).get("content-type", ""))[0] in STATUS_TYPES:
-            yield content[:MOST_STATUS]
+        head, _, content = (b"\n" + part_text).partition(b"\n\n")
+        header = fields(head[:MOST_HEADER])
+        if parameters.parse(header.get("content-type", ""))[0] in STATUS_TYPES:
+            yield _decoded(content[:MOST_STATUS], header.get("content-transfer-encoding", ""))
+
+
+def _decoded(content: bytes, encoding: str) -> bytes:
+    """Return a status part as it was written: RFC 3464 section 2.1 has it in 7bit, and some hosts encode it."""
+    if encoding.lower() == "quoted-printable":
+        return quopri.decodestring(content)
+    if encoding.lower() != "base64":
+        return content
+    # Whole groups of four alone: the part may be cut off anywhere, and have a delimiter's rest behind it.
+    found = re.match(rb"[A-Za-z0-9+/]*={0,2}", b"".join(content.split()))
+    letters = found[0] if found else b""
+    return binascii.a2b_base64(letters[: len(letters) // 4 * 4]).replace(b"\r\n", b"\n")
 
 
 def _failed(group: bytes) -> Failure | None:

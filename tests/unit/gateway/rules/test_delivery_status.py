@@ -1,5 +1,8 @@
 """Reports about notices: what of them is read, and what says nothing."""
 
+import base64
+import quopri
+
 import pytest
 
 from gateway.rules.delivery_status import MOST_STATUS, Failure, failure, fields
@@ -36,6 +39,15 @@ def test_a_failure_is_read_with_its_status(groups, expected):
 
 def test_a_report_by_rfc_6533_is_read_as_well():
     assert failure(TYPE, report(FAILED, type_="message/global-delivery-status")) == Failure("5.1.1")
+
+
+@pytest.mark.parametrize("encoding", ["base64", "Base64", "quoted-printable"])
+def test_a_status_that_was_encoded_is_read_as_well(encoding):
+    status = FAILED.encode()
+    encoded = quopri.encodestring(status) if encoding[0] == "q" else base64.encodebytes(status)
+    body = report(encoded.decode(), header=f"Content-Transfer-Encoding: {encoding}\r\n")
+    body = body.replace(b"Reporting-MTA: dns; mx.partner.example\r\n\r\n", b"")
+    assert failure(TYPE, body) == Failure("5.1.1")
 
 
 def test_lines_may_end_in_lf_and_fields_be_folded():
