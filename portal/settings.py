@@ -12,7 +12,8 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
-from portal.env import BASE_DIR, boolean, env, networks, path, seconds
+from portal.accounts.rules.oidc import parse as parse_providers
+from portal.env import BASE_DIR, boolean, env, networks, parsed, path, seconds
 
 env.read_env(str(BASE_DIR / ".env"), overwrite=False) if (BASE_DIR / ".env").exists() else None
 
@@ -52,7 +53,13 @@ ADMIN_PATH = env.str("ADMIN_PATH", default="staff/")
 ADMIN_NETWORKS = networks("ADMIN_NETWORKS")
 # After this long the admin asks who is there once more.
 ADMIN_FRESH_SECONDS = seconds("ADMIN_FRESH_SECONDS", 60 * 60)
+# Every page says that the portal is being worked on, and when to come back.
+MAINTENANCE = boolean("MAINTENANCE", default=False)
+MAINTENANCE_SECONDS = seconds("MAINTENANCE_SECONDS", 1800)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+# With whom readers may sign in, and for which domains it counts. Holds secrets: OIDC_PROVIDERS_FILE keeps them in a file.
+OIDC_PROVIDERS = parsed("OIDC_PROVIDERS", parse_providers)
 
 # --- Stores.
 _database = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/postern.sqlite3")
@@ -149,6 +156,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "portal.accounts.oidc",
     "allauth.usersessions",
     "csp",
     "portal.apps.StaffSiteConfig",
@@ -166,6 +175,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.SecurityHeadersMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Above whatever asks the database or the cache.
+    "portal.maintenance.MaintenanceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -245,7 +256,8 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "frame-src": [SELF],
-        "form-action": [SELF],
+        # A form leads to a sign-in provider too, by a redirect, which Chromium counts.
+        "form-action": [SELF, *sorted({provider.origin for provider in OIDC_PROVIDERS})],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
@@ -318,7 +330,13 @@ ACCOUNT_RATE_LIMITS = {
     "phrase": "20/m/ip",
     "release": "10/m/ip",
     "unlock": "20/m/ip,5/10m/user",
+    "provider": "20/m/ip",
 }
+SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.adapter.PortalSocialAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
 MFA_ADAPTER = "portal.accounts.mfa_adapter.PortalMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
