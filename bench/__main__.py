@@ -41,7 +41,8 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(known)):
         print(f"bench has no {', '.join(unknown)}: it has {', '.join(known)}", file=sys.stderr)
         return 2
-    return int(not all([measure(name) for name in names or known]))
+    made = [measure(name) for name in names or known]
+    return int(not all(made))
 
 
 if __name__ == "__main__":

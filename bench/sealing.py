@@ -7,8 +7,9 @@ import io
 import secrets
 import subprocess
 
-from bench.harness import figure, median, own_cpu, ratio, rounds
 from cryptography.utils import Buffer
+
+from bench.harness import figure, median, own_cpu, ratio, rounds
 from messages_app.sealing.stream import OpeningReader, SealingWriter
 from tests.harness import components
 
