@@ -17,7 +17,12 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from messages_app import loop_token
+from messages_app.rules.display import one_line
+from notifications.rules import browsers
 from notifications.rules.names import clean, display_name
+
+# RFC 5321 section 4.5.3.1.3, in characters.
+ADDRESS_LIMIT = 254
 
 
 @dataclass(frozen=True)
@@ -191,14 +196,22 @@ def compose(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> Ema
 
 def _said(mail: NoticeMail) -> dict[str, str]:
     """Return names as they may be shown, and times in words: in the active language and the portal's zone."""
-    said = {"from_name": clean(mail.from_name) or mail.from_name}
+    said = {"from_name": _from_name(mail)}
     if isinstance(mail, FirstNotice | HeldReport | Unreachable | ExtensionAsked):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
     if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport):
         said["accepted_on"] = _moment(mail.accepted_at)
     if isinstance(mail, AccountAlert):
         said["at"] = _moment(mail.at)
+        said["browser"] = browsers.name(mail.browser)
     return said
+
+
+def _from_name(mail: NoticeMail) -> str:
+    """Return who it is from: the display name, or where nothing of it can be shown the whole address."""
+    if not isinstance(mail, FirstNotice):
+        return ""
+    return clean(mail.sender_name) or one_line(mail.sender_address, ADDRESS_LIMIT)
 
 
 def _moment(moment: datetime) -> str:
