@@ -21,8 +21,8 @@ WITHHELD = frozenset(
 )
 
 
-# Pointers and signed links open nothing alone, yet whoever reads logs has no use for them.
-POINTERS = re.compile(r"(/(?:open|not-me|images)/)[\w:=.-]+")
+# Pointers open nothing alone, but links of senders decide; whoever reads logs has no use for either.
+POINTERS = re.compile(r"(/(?:open|not-me|images|release|release-lock)/)[\w:=.-]+")
 
 
 def shorten_links(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

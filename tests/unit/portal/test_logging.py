@@ -56,9 +56,19 @@ def test_an_exception_is_logged_without_local_variables(lines):
     assert "the eagle" not in json.dumps(lines())
 
 
-def test_the_token_of_a_link_is_not_logged(lines):
-    logging.getLogger("django.request").warning("%s: %s", "Gone", "/open/kKFj89wj-SxN/code/")
-    assert lines()[0]["event"] == "Gone: /open/.../code/"
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/open/kKFj89wj-SxN/code/", "/open/.../code/"),
+        ("/not-me/eyJ1c2VyIjo.1vA:x_-9/", "/not-me/.../"),
+        ("/images/1.2:x/", "/images/.../"),
+        ("/release/eyJnYXRlIjo.1vA:x_-9/", "/release/.../"),
+        ("/release-lock/eyJ1c2VyIjo.1vA:x_-9/", "/release-lock/.../"),
+    ],
+)
+def test_the_token_of_a_link_is_not_logged(lines, path, logged):
+    logging.getLogger("django.request").warning("%s: %s", "Gone", path)
+    assert lines()[0]["event"] == f"Gone: {logged}"
 
 
 @pytest.mark.parametrize("name", ["subject", "body", "password", "code", "token"])
