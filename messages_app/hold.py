@@ -18,6 +18,7 @@ from messages_app.models import KeyWrap, Message, Part, Recipient
 from messages_app.part_sealer import PartSealer
 from messages_app.raw import open_raw
 from messages_app.rules import message_policy
+from messages_app.rules.scans import Verdict
 from messages_app.rules.states import State
 from messages_app.sealing import seal, unseal
 from messages_app.sealing.buckets import expiry_bucket
@@ -81,7 +82,15 @@ def _save_parsed(message: Message, rows: Sequence[Part]) -> None:
     }
     if Message.objects.filter(pk=message.pk, parsed_at=None).update(**fields):
         Part.objects.bulk_create(rows)
+        note_quarantined(message, rows)
     message.refresh_from_db(fields=[*fields])
+
+
+def note_quarantined(message: Message, rows: Sequence[Part]) -> None:
+    """Note in the running transaction which of the parts a scanner found something in."""
+    for row in rows:
+        if row.scan == Verdict.INFECTED:
+            audit.record(audit.Event.PART_QUARANTINED, message=message.pk, part=row.number, found=row.scan_name)
 
 
 def hold(prepared: Prepared, recipients: Sequence[Recipient], *, reason: str, sentence: str, now: datetime) -> None:

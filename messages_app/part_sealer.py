@@ -3,9 +3,10 @@
 import json
 from dataclasses import dataclass, field
 
-from messages_app import store
+from messages_app import scanning, store
 from messages_app.bodies import HTML_PART, TEXT_PART, ParsedMessage, PartMeta
 from messages_app.models import Message, Part
+from messages_app.rules.scans import Scanned, Verdict
 from messages_app.sealing.content import ContentKey
 
 
@@ -57,6 +58,8 @@ class PartSealer:
             size=writer.size,
             sealed_meta=self.key.seal_field(f"part-{meta.number}", json.dumps(words).encode()),
             sealed_content=writer.inline,
+            scan=writer.scanned.verdict,
+            scan_name=writer.scanned.name,
         )
 
 
@@ -67,6 +70,10 @@ class SealedPart:
         self.size = 0
         self.inline: bytes | None = None
         self.is_closed = False
+        self.scanned = Scanned(Verdict.NONE)
+        # Bodies are shown sanitised; everything else is a file that somebody may open.
+        is_file = number not in {TEXT_PART, HTML_PART}
+        self._scan = scanning.Scan() if is_file and scanning.is_configured() else None
         self._spool = store.SealedSpool(sealer.message.pk, f"part-{number}")
         self._sealed = sealer.key.writer(self._spool, f"part-{number}")
 
@@ -74,13 +81,19 @@ class SealedPart:
         """Seal `block`."""
         self.size += len(block)
         self._sealed.write(block)
+        if self._scan:
+            self._scan.write(block)
 
     def close(self) -> None:
         """Finish the sealed stream."""
         self._sealed.close()
         self.inline = self._spool.finish()
+        if self._scan:
+            self.scanned = self._scan.verdict()
         self.is_closed = True
 
     def abort(self) -> None:
         """Forget the part. What is in the store already goes with the message."""
+        if self._scan:
+            self._scan.abort()
         self._spool.abort()

@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q, QuerySet
 
 from messages_app import audit, sealed_headers, signals, store
-from messages_app.models import Gate, KeyWrap, Message, Part, Recipient
+from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
 from messages_app.rules.gate import OPEN, FirstContactPolicy
-from messages_app.rules.standing import Lock, Standing, standing
+from messages_app.rules.scans import Verdict
+from messages_app.rules.standing import Lock, Locks, Standing, standing
 from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
@@ -48,6 +50,9 @@ class PartInfo:
     size: int
     name: str
     type: str
+    scan: Verdict = Verdict.NONE
+    # What a scanner found in it.
+    scan_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,28 @@ def lock_of(user: Any) -> Lock:
     return Lock(until=user.earlier_mail_locked_until, before=user.earlier_mail_before)
 
 
+def is_shared(recipient: Recipient, user: Any) -> bool:
+    """Return whether the copy is in a mailbox that `user` reads as a delegate."""
+    return recipient.claimed_by_id not in {None, user.pk}
+
+
+def trail(owner_pk: Any, user: Any) -> dict[str, str]:
+    """Return what the audit log says besides who it was: as whose delegate, where that is so."""
+    return {} if owner_pk in {None, user.pk} else {"delegate_of": f"user:{owner_pk}"}
+
+
+def _locks(owner_pk: Any, user: Any) -> Locks:
+    """Return what is shut for `user` in the mailbox of `owner_pk`: a lock of either counts."""
+    return Locks(lock_of(user), *(lock_of(owner) for owner in owners_of(user) if owner.pk == owner_pk))
+
+
 def standing_of(recipient: Recipient, user: Any, now: datetime) -> Standing:
     """Return how the copy `recipient` stands towards `user` at `now`."""
     return standing(
         State(recipient.state),
         held_at=recipient.held_at or now,
         expires_at=recipient.expires_at,
-        lock=lock_of(user),
+        lock=_locks(recipient.claimed_by_id, user),
         now=now,
         gate=gate.state if (gate := gate_of(recipient)) else OPEN,
     )
@@ -115,6 +135,9 @@ def inbox_of(user: Any) -> QuerySet[Recipient]:
 def newest_of_each_conversation(user: Any) -> QuerySet[Recipient]:
     """Return of each conversation that `user` is in the copy that came last, with all that `peek` needs."""
     same = Recipient.objects.visible_to(user).filter(message__conversation=OuterRef("message__conversation"))
+    if owners_of(user):
+        # A message to two mailboxes that one person reads is a line in each.
+        same = same.filter(claimed_by=OuterRef("claimed_by"))
     later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
     return inbox_of(user).filter(~Exists(same.filter(later)))
 
@@ -201,22 +224,31 @@ def _headers(message: Message, key: ContentKey) -> Headers:
 
 
 def sent_by(user: Any) -> QuerySet[Message]:
-    """Return what `user` wrote in the portal, with recipients and the author's own wraps."""
-    own = Prefetch("wraps", KeyWrap.objects.filter(author=user.pk))
-    return _written_by(user).defer("sealed_raw").prefetch_related(own, "recipients")
+    """Return what was written in the mailboxes of `user`, with recipients, authors and their wraps."""
+    wraps = Prefetch("wraps", KeyWrap.objects.filter(author__isnull=False))
+    authors = Prefetch("author", get_user_model().objects.only("email"))
+    return _written_by(user).defer("sealed_raw").prefetch_related(wraps, authors, "recipients")
 
 
 def _written_by(user: Any) -> QuerySet[Message]:
-    """Return what `user` wrote in the portal and did not take back."""
+    """Return what was written in the mailboxes of `user` and not taken back.
+
+    That is what `user` wrote, and what a delegate wrote for them; of a mailbox that
+    `user` is a delegate of, every reply, as long as they are.
+    """
     if not user.is_active or user.frozen_at is not None:
         return Message.objects.none()
+    owners = [owner.pk for owner in owners_of(user)]
+    whose = Q(author=user.pk, on_behalf_of=None) | Q(on_behalf_of__in=[user.pk, *owners])
+    if owners:
+        whose |= Q(author__in=owners, on_behalf_of=None, answers__isnull=False)
     undone = Recipient.objects.filter(message=OuterRef("pk"), reason=UNDONE)
-    return Message.objects.filter(~Exists(undone), author=user.pk, origin=Message.Origin.PORTAL).order_by()
+    return Message.objects.filter(~Exists(undone), whose, origin=Message.Origin.PORTAL).order_by()
 
 
 def may_open_sent(message: Message, user: Any, now: datetime) -> bool:
-    """Return whether no password reset has shut what `user` wrote earlier."""
-    return not lock_of(user).covers(message.accepted_at, now)
+    """Return whether no password reset has shut what was written earlier in that mailbox."""
+    return not _locks(message.on_behalf_of_id or message.author_id, user).covers(message.accepted_at, now)
 
 
 def open_copy(recipient: Recipient, user: Any, *, now: datetime, ip: str | None, **details: Any) -> Opened:
@@ -230,16 +262,18 @@ def open_copy(recipient: Recipient, user: Any, *, now: datetime, ip: str | None,
     opened = _open(recipient.message, unseal.recipient_key(recipient))
     with transaction.atomic():
         _mark_read(recipient, user, now, ip)
-        _note(opened, user, ip, recipient=recipient.pk, **details)
+        _note(opened, user, ip, recipient=recipient.pk, **trail(recipient.claimed_by_id, user), **details)
     return opened
 
 
 def open_sent(message: Message, user: Any, *, now: datetime, ip: str | None, **details: Any) -> Opened:
-    """Return the opened message, which `user` wrote. Raises `NotReadable`, `SealingError`."""
+    """Return the opened message, which was written in a mailbox of `user`. Raises `NotReadable`, `SealingError`."""
     if not may_open_sent(message, user, now):
         raise NotReadable(Standing.LOCKED)
-    opened = _open(message, unseal.author_key(message, user))
-    _note(opened, user, ip, **details)
+    if message.author is None:
+        raise NotReadable(Standing.GONE)
+    opened = _open(message, unseal.author_key(message, message.author))
+    _note(opened, user, ip, **trail(message.on_behalf_of_id or message.author_id, user), **details)
     return opened
 
 
@@ -250,7 +284,8 @@ def _open(message: Message, key: ContentKey) -> Opened:
 
 def _part_info(row: Part, key: ContentKey) -> PartInfo:
     meta = json.loads(key.open_field(f"part-{row.number}", bytes(row.sealed_meta)))
-    return PartInfo(row.number, Part.Role(row.role), row.size, meta["name"], meta["type"])
+    scan = Verdict(row.scan)
+    return PartInfo(row.number, Part.Role(row.role), row.size, meta["name"], meta["type"], scan, row.scan_name)
 
 
 def _mark_read(recipient: Recipient, user: Any, now: datetime, ip: str | None) -> None:
@@ -258,8 +293,8 @@ def _mark_read(recipient: Recipient, user: Any, now: datetime, ip: str | None) -
     rows = Recipient.objects.visible_to(user).filter(pk=recipient.pk)
     if rows.filter(state=State.HELD).update(state=State.READ, read_at=now):
         recipient.state, recipient.read_at = State.READ, now
-        message, actor = recipient.message_id, f"user:{user.pk}"
-        audit.record(audit.Event.MESSAGE_READ, actor=actor, ip=ip, message=message, recipient=recipient.pk)
+        message, actor, as_whom = recipient.message_id, f"user:{user.pk}", trail(recipient.claimed_by_id, user)
+        audit.record(audit.Event.MESSAGE_READ, actor=actor, ip=ip, message=message, recipient=recipient.pk, **as_whom)
         signals.read.send(open_copy, recipient=recipient, user=user)
     elif not rows.filter(state=State.READ).exists():
         recipient.refresh_from_db()
@@ -286,10 +321,18 @@ def unread_count(user: Any, now: datetime) -> int:
 def _is_unread(user: Any, now: datetime) -> Q:
     """Return the condition that a copy waits to be read, and may be."""
     waiting = _opened_gate(now) & Q(state=State.HELD, expires_at__gt=now)
-    lock = lock_of(user)
+    locked = _locked(lock_of(user), now)
+    for owner in owners_of(user):
+        if of_owner := _locked(lock_of(owner), now):
+            locked |= Q(claimed_by=owner.pk) & of_owner
+    return waiting & ~locked if locked else waiting
+
+
+def _locked(lock: Lock, now: datetime) -> Q:
+    """Return the condition that `lock` covers a copy, an empty one where it covers none."""
     if not lock.covers(datetime.min.replace(tzinfo=now.tzinfo), now):
-        return waiting
-    return waiting & (Q(held_at__gte=lock.before) if lock.before else Q(pk__in=[]))
+        return Q()
+    return Q(held_at__lt=lock.before) if lock.before else Q(held_at__isnull=False)
 
 
 def _opened_gate(now: datetime) -> Q:

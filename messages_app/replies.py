@@ -11,10 +11,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from messages_app import audit, compose_reply, drafts, hold, sealed_headers
+from messages_app import audit, compose_reply, drafts, hold, sealed_headers, store
 from messages_app.models import Draft, Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
 from messages_app.rules.mailbox import fold, is_deliverable
+from messages_app.rules.scans import Verdict
 from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
@@ -22,6 +23,10 @@ from messages_app.sealing.content import ContentKey
 
 class CannotReply(ValueError):  # noqa: N818, reads as what happened
     """The message names nobody to whom a reply could go."""
+
+
+class Infected(ValueError):  # noqa: N818, reads as what it is
+    """A scanner found something in one of the files; nothing was sent."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,10 @@ def submit(
 ) -> Message:
     """Seal and queue a reply by `user` to the message that `recipient` holds; return it.
 
+    It is from the address of the copy; its author is `user`, also as a delegate.
     It leaves after UNDO_SECONDS; until then `undo` takes it back. The `draft` that
     it was ends with it. The envelope sender is the portal's bounce address. Raises
-    CannotReply where the message names nobody.
+    CannotReply where the message names nobody; Infected.
     """
     headers = _headers(recipient, unseal.recipient_key(recipient))
     people = addressees(headers, recipient.mailbox, reply_all=reply_all)
@@ -88,7 +94,11 @@ def submit(
     outgoing = seal_new(
         _new_message(user, recipient, people), _content(headers, people, recipient, text, files), people.all
     )
-    _commit(outgoing, hold.parse_and_seal(outgoing.message, outgoing.key), draft, ip)
+    parts = hold.parse_and_seal(outgoing.message, outgoing.key)
+    if any(part.scan == Verdict.INFECTED for part in parts):
+        store.delete(outgoing.message.pk)
+        raise Infected
+    _commit(outgoing, parts, draft, ip)
     return outgoing.message
 
 
@@ -109,6 +119,7 @@ def _commit(outgoing: Outgoing, parts: Sequence[Part], draft: Draft | None, ip: 
         message=message.pk,
         recipients=len(outgoing.recipients),
         size=message.size,
+        **({"delegate_of": f"user:{message.on_behalf_of_id}"} if message.on_behalf_of_id else {}),
     )
 
 
@@ -121,6 +132,7 @@ def _new_message(user: Any, recipient: Recipient, people: Addressees) -> Message
         origin=Message.Origin.PORTAL,
         accepted_at=timezone.now(),
         author=user,
+        on_behalf_of_id=recipient.claimed_by_id if recipient.claimed_by_id != user.pk else None,
         answers=recipient,
         conversation=recipient.message.conversation,
         smtputf8=not all(address.isascii() for address in (recipient.address, *people.all)),

@@ -175,6 +175,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.SecurityHeadersMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.MethodsMiddleware",
     # Above whatever asks the database or the cache.
     "portal.maintenance.MaintenanceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -218,6 +219,10 @@ STORAGES = {
 }
 # Uploads are sealed as they arrive: nothing unsealed touches the disk.
 FILE_UPLOAD_HANDLERS = ["messages_app.uploads.SealedUploadHandler"]
+# A scanner of attachments: the path of clamd's socket, or host:port. Empty: none.
+CLAMD_SOCKET = env.str("CLAMD_SOCKET", default="")
+# What could not be scanned stays shut until it was; otherwise it is offered with these words.
+CLAMD_REQUIRED = boolean("CLAMD_REQUIRED", default=True)
 UPLOAD_LIMIT = env.int("UPLOAD_LIMIT", default=50 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 LANGUAGE_CODE = "en"
@@ -230,7 +235,8 @@ USE_TZ = True
 # --- Sessions and cookies.
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
-LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
+MESSAGE_STORAGE = "portal.said.Said"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -320,8 +326,8 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "20/m/ip,5/10m/key",
     "reset_password": "20/m/ip,5/10m/key",
     "reset_password_from_key": "20/m/ip",
-    "change_password": "5/m/user",
-    "reauthenticate": "10/m/user",
+    "change_password": "20/m/ip,10/10m/user",
+    "reauthenticate": "20/m/ip,10/10m/user",
     "first_contact": "20/m/ip,6/10m/key",
     "first_contact_code": "20/m/ip",
     "first_contact_password": "20/m/ip",
@@ -330,6 +336,7 @@ ACCOUNT_RATE_LIMITS = {
     "phrase": "20/m/ip",
     "release": "10/m/ip",
     "unlock": "20/m/ip,5/10m/user",
+    "reply": "120/10m/ip,30/10m/user",
     "provider": "20/m/ip",
 }
 SOCIALACCOUNT_ADAPTER = "portal.accounts.oidc.adapter.PortalSocialAdapter"

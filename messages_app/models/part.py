@@ -3,6 +3,7 @@
 from django.db import models
 
 from messages_app.models.message import Message
+from messages_app.rules.scans import NAME_LIMIT, Verdict
 
 
 class Part(models.Model):
@@ -21,6 +22,9 @@ class Part(models.Model):
     size = models.PositiveBigIntegerField(help_text="bytes, unsealed")
     # JSON {"name","type","content_id"} sealed as the field f"part-{number}".
     sealed_meta = models.BinaryField()
+    # What a scanner said of it (`messages_app.rules.scans.Verdict`), and the name of what it found.
+    scan = models.CharField(max_length=10, blank=True, choices=[(v.value, v.value) for v in Verdict if v])
+    scan_name = models.CharField(max_length=NAME_LIMIT, blank=True)
     # The sealed stream: here up to 64 KiB, otherwise in the store.
     sealed_content = models.BinaryField(null=True, blank=True)
 

@@ -7,14 +7,14 @@ from django.contrib.auth import get_user_model
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from messages_app import pickup, previews, zipping
+from messages_app import pickup, previews, quarantine, zipping
 from messages_app.models import Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.views.access import Find, Source, client_ip, signed_in
@@ -38,8 +38,10 @@ def part(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpResp
     info = opened.parts.get(number)
     if info is None or info.role not in _DOWNLOADED:
         raise Http404
+    if not quarantine.is_free(opened, info):
+        return quarantined(request, source)
     name = info.name or _("attachment-%(number)d") % {"number": number}
-    return attachment(request, opened.part_reader(number), name=name, media_type=info.type)
+    return attachment(request, opened.part_reader(number), name=name, media_type=info.type, tag=tag_of(opened, number))
 
 
 @signed_in
@@ -51,9 +53,11 @@ def archive(request: HttpRequest, pk: UUID, *, find: Find) -> HttpResponseBase:
         opened = source.open(download=True, part="all")
     except NotReadable:
         return redirect(source.url())
-    parts = listed(opened)
-    if not parts:
+    if not (all_parts := listed(opened)):
         raise Http404
+    # What is quarantined is named on the page; the archive has the others.
+    if not (parts := [part for part in all_parts if quarantine.is_free(opened, part)]):
+        return quarantined(request, source)
     zipping.verify(opened, parts)
     name = (opened.headers["subject"] or _("message"))[:100] + ".zip"
     moment = timezone.localtime(opened.message.accepted_at)
@@ -76,8 +80,22 @@ def original(request: HttpRequest, pk: UUID, *, find: Find) -> HttpResponseBase:
         opened = source.open(download=True, part="raw")
     except NotReadable:
         return redirect(source.url())
+    if not quarantine.is_all_free(opened):
+        return quarantined(request, source)
     name = (opened.headers["subject"] or _("message"))[:100] + ".eml"
-    return attachment(request, opened.raw_reader(), name=name, media_type="message/rfc822")
+    tag = tag_of(opened, "original")
+    return attachment(request, opened.raw_reader(), name=name, media_type="message/rfc822", tag=tag)
+
+
+def tag_of(opened: Opened, part: int | str) -> str:
+    """Return what names the bytes of a part: a message never changes."""
+    return f"{opened.message.pk.hex}-{part}"
+
+
+def quarantined(request: HttpRequest, source: Source) -> HttpResponse:
+    """Say why a file is not handed out."""
+    context = {"section": "sent" if source.kind == "sent" else "inbox", "back": source.url()}
+    return render(request, "messages_app/quarantined.html", context, status=403)
 
 
 def image_url(source: Source, number: int) -> str:
@@ -104,9 +122,10 @@ def image(request: HttpRequest, token: str) -> HttpResponse:
         opened = pickup.open_copy(recipient, user, now=timezone.now(), ip=client_ip(request), part=number, inline=True)
     except NotReadable:
         raise Http404 from None
-    if not shown(opened.parts.get(number)):
+    if not shown(opened.parts.get(number)) or not quarantine.is_free(opened, opened.parts[number]):
         raise Http404
-    response = attachment(request, opened.part_reader(number), name="image", media_type=opened.parts[number].type)
+    media_type, tag = opened.parts[number].type, tag_of(opened, number)
+    response = attachment(request, opened.part_reader(number), name="image", media_type=media_type, tag=tag)
     del response["Content-Disposition"]
     # The body that shows it is sandboxed, an origin of its own.
     response["Cross-Origin-Resource-Policy"] = "cross-origin"

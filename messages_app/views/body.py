@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
+from messages_app import quarantine
 from messages_app.models import Part
 from messages_app.pickup import Opened, PartInfo
 from messages_app.render import linkify, safe_html
@@ -71,7 +72,7 @@ def _image_of(source: Source, opened: Opened) -> Callable[[str], str | None]:
     def address(token: str) -> str | None:
         nonlocal left
         part = opened.parts.get(int(token)) if token.isdecimal() else None
-        if part is None or not shown(part):
+        if part is None or not shown(part) or not quarantine.is_free(opened, part):
             return None
         if part.size > min(DATA_IMAGE, left):
             return f"{settings.PORTAL_BASE_URL}{image_url(source, part.number)}"

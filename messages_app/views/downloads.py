@@ -1,6 +1,6 @@
 """Bytes that leave as a file: streamed from the sealed part, never shown by the browser."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -23,14 +23,18 @@ _HEADERS = {
 }
 
 
-def attachment(request: HttpRequest, reader: OpeningReader, *, name: str, media_type: str) -> HttpResponseBase:
+def attachment(
+    request: HttpRequest, reader: OpeningReader, *, name: str, media_type: str, tag: str
+) -> HttpResponseBase:
     """Return the content of `reader`, whose end is verified, as a download called `name`.
 
-    One Range is honoured, so that a broken download goes on where it stopped. A
-    segment that fails on the way ends the connection short of its Content-Length.
+    One Range is honoured, so that a broken download goes on where it stopped; `tag`
+    says which bytes they are, for If-Range. A segment that fails on the way ends the
+    connection short of its Content-Length.
     """
+    etag = f'"{tag}"'
     try:
-        wanted = parse_range(request.headers.get("Range", ""), reader.size)
+        wanted = parse_range(wanted_range(request.headers, etag), reader.size)
     except Unsatisfiable:
         reader.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{reader.size}"})
@@ -39,9 +43,16 @@ def attachment(request: HttpRequest, reader: OpeningReader, *, name: str, media_
     response["Content-Type"] = media_type if media_type in _NAMED else OCTETS
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
     response["Content-Length"] = str(len(span))
+    response["ETag"] = etag
     if wanted:
         response["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{reader.size}"
     return response
+
+
+def wanted_range(headers: Mapping[str, str], etag: str) -> str:
+    """Return the Range that counts: none where If-Range names other bytes (RFC 9110 section 13.1.5)."""
+    condition = headers.get("If-Range", "").strip()
+    return "" if condition and condition != etag else headers.get("Range", "")
 
 
 def streamed(blocks: Iterator[bytes], *, name: str, media_type: str) -> HttpResponseBase:

@@ -7,10 +7,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from messages_app import previews
+from messages_app import previews, quarantine
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.views.access import Find, Source, signed_in
-from messages_app.views.attachment import listed
+from messages_app.views.attachment import listed, quarantined, tag_of
 from messages_app.views.downloads import attachment
 
 
@@ -24,6 +24,8 @@ def preview(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpR
     except NotReadable:
         return redirect(source.url())
     part, kind = _previewed(opened, number)
+    if not quarantine.is_free(opened, part):
+        return quarantined(request, source)
     context = {
         "section": "sent" if source.kind == "sent" else "inbox",
         "source": source,
@@ -48,9 +50,10 @@ def picture(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpR
     except NotReadable:
         raise Http404 from None
     part, kind = _previewed(opened, number)
-    if kind is not previews.Kind.IMAGE:
+    if kind is not previews.Kind.IMAGE or not quarantine.is_free(opened, part):
         raise Http404
-    response = attachment(request, opened.part_reader(number), name="image", media_type=part.type)
+    tag = tag_of(opened, number)
+    response = attachment(request, opened.part_reader(number), name="image", media_type=part.type, tag=tag)
     del response["Content-Disposition"]
     return response
 

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
@@ -44,10 +45,18 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
     people = replies.recipients_for(copy, reply_all=reply_all)
     draft = drafts.find(source.user, copy)
     form = _form(request, source, draft)
-    if people.all and form.is_valid():
+    if people.all and form.is_valid() and _within_limit(request, form):
         return _submit(request, source, form, draft, reply_all=reply_all)
     context = {"headers": opened.headers, "people": people}
     return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
+
+
+def _within_limit(request: HttpRequest, form: ReplyForm) -> bool:
+    """Return whether one more reply may go; where not, `form` says so and keeps what was written."""
+    if ratelimit.consume(request, action="reply"):
+        return True
+    form.add_error(None, _("You sent many replies in a short time. Save this one as a draft, and send it in ten minutes."))
+    return False
 
 
 def _copy(source: Source) -> Recipient:
@@ -156,6 +165,10 @@ def _submit(
         return _go(request, reverse("sent"))
     try:
         message = _submitted(source, form, draft, reply_all=reply_all)
+    except replies.Infected:
+        cache.delete(once)
+        form.add_error("attachments", _("A scanner found something harmful in one of the files. Nothing was sent."))
+        return _refused(request, source, form, draft, reply_all=reply_all)
     except BaseException:
         cache.delete(once)
         raise

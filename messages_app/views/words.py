@@ -61,6 +61,10 @@ def _standing_words(standing: Standing) -> tuple[str, str]:
                 "As soon as they agree it opens; you can also call them."
             ),
         ),
+        Standing.PROVIDER: (
+            _("Sign in with your organisation"),
+            _("This message opens once you have signed in with your organisation's own account."),
+        ),
         Standing.COOL_DOWN: (
             _("Opens later"),
             _(
@@ -121,22 +125,29 @@ def of_delivery(recipient: Recipient) -> Delivery:
         return Delivery("danger", _("Could not be delivered"), why)
     if state is State.DEFERRED:
         return Delivery("accent", _("On its way"), _("It could not be handed over yet; we keep trying."))
+    if state in {State.HELD, State.RELEASING}:
+        return _waiting(recipient)
     return _delivery_words().get(state, Delivery("accent", _("On its way"), ""))
 
 
+def _waiting(recipient: Recipient) -> Delivery:
+    """Return that a copy is held: for whom, why, and until when."""
+    told = _("It is waiting in the portal for %(address)s, who was told so, until %(until)s.") % {
+        "address": recipient.address,
+        "until": _day(recipient.expires_at),
+    }
+    return Delivery("accent", _("Waiting in the portal"), f"{told} {recipient.reason_text}".strip())
+
+
 def _delivery_words() -> dict[State, Delivery]:
-    waiting = Delivery("accent", _("Waiting in the portal"), _("They were told that it waits for them here."))
-    over = Delivery("warn", _("Taken back"), "")
     return {
         State.DELIVERED: Delivery(
             "ok", _("Delivered"), _("Accepted by their mail server over a protected connection.")
         ),
-        State.HELD: waiting,
-        State.RELEASING: waiting,
         State.READ: Delivery("ok", _("Read in the portal"), ""),
         State.EXPIRED: Delivery("warn", _("Expired"), _("They did not pick it up in time.")),
-        State.RECALLED: over,
-        State.DELETED: over,
+        State.RECALLED: Delivery("warn", _("Taken back"), ""),
+        State.DELETED: Delivery("warn", _("Deleted by them"), ""),
         State.SHREDDED: Delivery("", _("No longer kept"), ""),
     }
 
