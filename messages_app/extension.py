@@ -38,7 +38,14 @@ def ask(recipient: Recipient, user: Any, *, now: datetime, ip: str | None) -> bo
     if not may_ask(recipient, user, now) or was_asked(recipient, now):
         return False
     actor = f"user:{user.pk}"
-    audit.record(audit.Event.EXTENSION_ASKED, actor=actor, ip=ip, message=recipient.message_id, recipient=recipient.pk)
+    audit.record(
+        audit.Event.EXTENSION_ASKED,
+        actor=actor,
+        ip=ip,
+        message=recipient.message_id,
+        recipient=recipient.pk,
+        **pickup.trail(recipient.claimed_by_id, user),
+    )
     over = pickup.standing_of(recipient, user, now) is Standing.EXPIRED
     signals.extension_asked.send(ask, recipient=recipient, over=over)
     return True

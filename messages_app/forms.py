@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from messages_app.drafts import FileInfo
 from messages_app.rules.display import one_line
+from messages_app.rules.mailbox import is_deliverable
 
 TEXT_LIMIT = 200_000
 FILES_LIMIT = 50
@@ -46,13 +47,18 @@ def _too_many() -> str:
 
 
 class FilesInput(forms.ClearableFileInput):
-    """A chooser of several files, which knows its limit (for upload.js)."""
+    """A chooser of several files, which knows its limits (for upload.js)."""
 
     allow_multiple_selected = True
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Return the context with the limit as data attributes."""
-        limits = {"data-limit": str(settings.UPLOAD_LIMIT), "data-too-large": _too_large()}
+        """Return the context with the limits as data attributes."""
+        limits = {
+            "data-limit": str(settings.UPLOAD_LIMIT),
+            "data-too-large": _too_large(),
+            "data-most": str(FILES_LIMIT),
+            "data-too-many": _too_many(),
+        }
         return super().get_context(name, value, {**(attrs or {}), **limits})
 
     def value_from_datadict(self, _data: Any, files: Any, name: str) -> list["UploadedFile[Any]"]:
@@ -147,6 +153,24 @@ class ReplyForm(forms.Form):
             self.add_error("attachments", _too_many())
         if sum(file.size or 0 for file in [*new, *kept]) > settings.UPLOAD_LIMIT:
             self.add_error("attachments", _too_large())
+
+
+class DelegateForm(forms.Form):
+    """The address of somebody who shall read one's mail too."""
+
+    address = forms.CharField(
+        label=_("Email address"),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        error_messages={"required": _("Type the address of the delegate.")},
+    )
+
+    def clean_address(self) -> str:
+        """Return the address. Raises ValidationError where no mail could go to it."""
+        address: str = self.cleaned_data["address"]
+        if not is_deliverable(address):
+            raise ValidationError(_("This is not a mail address, for example rita@partner.example."))
+        return address
 
 
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only

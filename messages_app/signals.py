@@ -30,3 +30,5 @@ notice_returned = Signal()
 notice_answered = Signal()
 # message: Message, recipients: list[Recipient]; held together, so that the sender gets one report.
 held_together = Signal()
+# delegation: Delegation, ip: str | None, browser: str; somebody accepted to read the owner's mail.
+delegated = Signal()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messages_app.views import attachment, drafts, inbox, message, pages, preferences, preview, reply, sent
+from messages_app.views import attachment, delegates, drafts, inbox, message, pages, preferences, preview, reply, sent
 from messages_app.views.access import received, written
 
 RECEIVED = {"find": received}
@@ -34,6 +34,10 @@ urlpatterns = [
     path("sent/<uuid:pk>/undo/", sent.take_back, name="sent_undo"),
     path("drafts/", drafts.drafts, name="drafts"),
     path("drafts/<uuid:pk>/delete/", drafts.delete, name="draft_delete"),
+    path("delegates/", delegates.delegates, name="delegates"),
+    path("delegates/invite/", delegates.invite, name="delegate_invite"),
+    path("delegates/<uuid:pk>/accept/", delegates.accept, name="delegate_accept"),
+    path("delegates/<uuid:pk>/end/", delegates.end, name="delegate_end"),
     path("preferences/", preferences.preferences, name="preferences"),
     path("help/", pages.page("help"), name="help"),
     path("help/why/", pages.page("why"), name="help_why"),

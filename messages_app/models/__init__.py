@@ -3,6 +3,7 @@
 from messages_app.models.attempt import Attempt
 from messages_app.models.audit_event import AuditEvent, AuditHead, AuditLink
 from messages_app.models.bucket_key import BucketKey
+from messages_app.models.delegation import Delegation, owners_of
 from messages_app.models.draft import Draft, DraftFile
 from messages_app.models.gate import Gate
 from messages_app.models.key_wrap import KeyWrap
@@ -16,6 +17,7 @@ __all__ = [
     "AuditHead",
     "AuditLink",
     "BucketKey",
+    "Delegation",
     "Draft",
     "DraftFile",
     "Gate",
@@ -23,4 +25,5 @@ __all__ = [
     "Message",
     "Part",
     "Recipient",
+    "owners_of",
 ]

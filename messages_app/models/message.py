@@ -33,6 +33,10 @@ class Message(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # Whose mailbox it was written from, where a delegate wrote it.
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     # The copy that it is a reply to, where it was written in the portal.
     answers = models.ForeignKey(
         "messages_app.Recipient", null=True, blank=True, on_delete=models.SET_NULL, related_name="replies"

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from messages_app.ids import uuid7
+from messages_app.models.delegation import owners_of
 from messages_app.models.message import Message
 from messages_app.rules.states import IN_PORTAL, State
 
@@ -19,11 +20,15 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
     def visible_to(self, user: Any) -> "RecipientQuerySet":
         """Return the copies that `user` may know of: those that the account claimed, with their tombstones.
 
-        None for whoever is not signed in, switched off or frozen. Staff see no more here than others.
+        Those of the mailboxes that `user` is a delegate of too: one query looks for
+        them first, so that the common list stays one range of its index. None for
+        whoever is not signed in, switched off or frozen. Staff see no more here than others.
         """
         if not user.is_active or user.frozen_at is not None:
             return self.none()
-        return self.filter(claimed_by=user.pk, held_at__isnull=False, state__in=_SHOWN)
+        shared = [owner.pk for owner in owners_of(user)]
+        whose = {"claimed_by__in": [user.pk, *shared]} if shared else {"claimed_by": user.pk}
+        return self.filter(**whose, held_at__isnull=False, state__in=_SHOWN)
 
 
 class Recipient(models.Model):

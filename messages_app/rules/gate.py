@@ -1,4 +1,4 @@
-"""What still stands between a held copy and its reader: a phrase, the sender's word, or time."""
+"""What still stands between a held copy and its reader: a phrase, the sender's word, a provider's, or time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,8 @@ class FirstContactPolicy(StrEnum):
     CODE = "code"
     OUT_OF_BAND = "out_of_band"
     SENDER_APPROVAL = "sender_approval"
+    # Sign-in with the provider that is authoritative for the recipient's domain.
+    OIDC = "oidc"
 
     @classmethod
     def choices(cls) -> list[tuple[str, str]]:
@@ -23,12 +25,14 @@ class Closed(StrEnum):
 
     PHRASE = "phrase"
     APPROVAL = "approval"
+    PROVIDER = "provider"
     COOL_DOWN = "cool-down"
 
 
 _ASKS = {
     FirstContactPolicy.OUT_OF_BAND: Closed.PHRASE,
     FirstContactPolicy.SENDER_APPROVAL: Closed.APPROVAL,
+    FirstContactPolicy.OIDC: Closed.PROVIDER,
 }
 
 

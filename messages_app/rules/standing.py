@@ -12,9 +12,10 @@ class Standing(StrEnum):
 
     READABLE = "readable"
     LOCKED = "locked"
-    # First contact is not complete: the phrase, the sender's word or time is missing.
+    # First contact is not complete: the phrase, the sender's word, the provider's or time is missing.
     PHRASE = "phrase"
     APPROVAL = "approval"
+    PROVIDER = "provider"
     COOL_DOWN = "cool-down"
     RELEASING = "releasing"
     DELIVERED = "delivered"
@@ -36,6 +37,7 @@ _ENDS = {
 _GATES = {
     Closed.PHRASE: Standing.PHRASE,
     Closed.APPROVAL: Standing.APPROVAL,
+    Closed.PROVIDER: Standing.PROVIDER,
     Closed.COOL_DOWN: Standing.COOL_DOWN,
 }
 
@@ -45,7 +47,7 @@ def standing(
     *,
     held_at: datetime,
     expires_at: datetime | None,
-    lock: "Lock",
+    lock: "Lock | Locks",
     now: datetime,
     gate: GateState = OPEN,
 ) -> Standing:
@@ -75,3 +77,14 @@ class Lock:
         if self.until is None or self.until <= now:
             return False
         return self.before is None or moment < self.before
+
+
+class Locks:
+    """The locks of several people who have a say in one mailbox: one that covers is enough."""
+
+    def __init__(self, *locks: Lock) -> None:
+        self.locks = locks
+
+    def covers(self, moment: datetime, now: datetime) -> bool:
+        """Return whether mail of `moment` is shut at `now`."""
+        return any(lock.covers(moment, now) for lock in self.locks)

@@ -58,6 +58,7 @@ def test_known_rights_count_and_others_are_counted(values, found, unknown):
         (CODE, APPROVAL, APPROVAL),
         (APPROVAL, PHRASE, PHRASE),
         (PHRASE, CODE, PHRASE),
+        (PHRASE, FirstContactPolicy.OIDC, FirstContactPolicy.OIDC),  # no message puts a domain's provider aside
     ],
 )
 def test_of_two_policies_the_stricter_one_holds(one, other, asked):
@@ -67,7 +68,7 @@ def test_of_two_policies_the_stricter_one_holds(one, other, asked):
 policies = st.builds(
     MessagePolicy,
     portal_only=st.booleans(),
-    first_contact=st.sampled_from(FirstContactPolicy),
+    first_contact=st.sampled_from([CODE, APPROVAL, PHRASE]),
     expires=st.none() | st.integers(1, 9999).map(lambda hours: hours * HOUR),
 )
 

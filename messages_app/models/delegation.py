@@ -1,0 +1,64 @@
+"""Who reads another account's mail: a delegate of a shared mailbox."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import models
+
+from messages_app.ids import uuid7
+
+# What a delegate's pages know of an owner.
+_OWNER = ("email", "earlier_mail_locked_until", "earlier_mail_before")
+_KNOWN = "_owners_as_delegate"
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    """Ways to ask for delegations."""
+
+    def open_to(self, user: Any) -> "DelegationQuerySet":
+        """Return those by which `user` reads another's mail now: accepted, the owner not frozen or switched off."""
+        return self.filter(
+            delegate=user.pk, accepted_at__isnull=False, owner__is_active=True, owner__frozen_at__isnull=True
+        )
+
+
+class Delegation(models.Model):
+    """`owner` lets whoever proves `address` read and answer the owner's mail, once they accepted. Ended: no row.
+
+    It opens the owner's mail and nothing else; a delegate's delegates see none of it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="delegations")
+    # Folded for comparison (`messages_app.rules.mailbox.fold`).
+    address = models.CharField(max_length=640, db_index=True)
+    # The account that accepted: bound to it, not to the address.
+    delegate = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="delegated"
+    )
+    invited_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("invited_at",)
+        constraints = (models.UniqueConstraint(fields=["owner", "address"], name="delegation_once"),)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+def owners_of(user: Any) -> list[Any]:
+    """Return whose mail `user` reads as their delegate, with what is known of their locks.
+
+    Looked up once for this object, that is, once a request: who was revoked sees
+    nothing at the next one.
+    """
+    known: list[Any] | None = getattr(user, _KNOWN, None)
+    if known is None:
+        owners = Delegation.objects.open_to(user).values("owner")
+        known = list(get_user_model().objects.filter(pk__in=owners).only(*_OWNER))
+        setattr(user, _KNOWN, known)
+    return known
