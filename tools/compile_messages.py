@@ -21,28 +21,38 @@ def entries(po: str) -> dict[str, str]:
     Context goes before the message with EOT, plural forms are joined with NUL.
     """
     found: dict[str, str] = {}
-    for block in re.split(r"\n\s*\n", po):
-        parts = _parts(block)
-        forms = [text for name, text in parts.items() if name.startswith("msgstr")]
-        if "msgid" not in parts or not all(forms) or re.search(r"^#,.*\bfuzzy\b", block, re.MULTILINE):
+    for block in blocks(po):
+        entry = parts(block)
+        forms = strings(entry)
+        if not all(forms) or re.search(r"^#,.*\bfuzzy\b", block, re.MULTILINE):
             continue
-        context = f"{parts['msgctxt']}\x04" if "msgctxt" in parts else ""
-        plural = f"\0{parts['msgid_plural']}" if "msgid_plural" in parts else ""
-        found[context + parts["msgid"] + plural] = "\0".join(forms)
+        context = f"{entry['msgctxt']}\x04" if "msgctxt" in entry else ""
+        plural = f"\0{entry['msgid_plural']}" if "msgid_plural" in entry else ""
+        found[context + entry["msgid"] + plural] = "\0".join(forms)
     return found
 
 
-def _parts(block: str) -> dict[str, str]:
+def blocks(po: str) -> list[str]:
+    """Return the entries of a .po file as they are written; the first is its header."""
+    return [block for block in re.split(r"\n\s*\n", po) if re.search(r"^msgid ", block, re.MULTILINE)]
+
+
+def parts(block: str) -> dict[str, str]:
     """Return the keywords of one entry with their joined strings."""
-    parts: dict[str, str] = {}
+    found: dict[str, str] = {}
     name = ""
     for line in block.splitlines():
         if match := _KEYWORD.fullmatch(line.strip()):
             name, quoted = match.groups()
-            parts[name] = ast.literal_eval(quoted)
+            found[name] = ast.literal_eval(quoted)
         elif line.startswith('"'):
-            parts[name] += ast.literal_eval(line.strip())
-    return parts
+            found[name] += ast.literal_eval(line.strip())
+    return found
+
+
+def strings(entry: dict[str, str]) -> list[str]:
+    """Return the translations of one entry: one, or one for each plural form."""
+    return [text for name, text in entry.items() if name.startswith("msgstr")]
 
 
 def compiled(po: str) -> bytes:
