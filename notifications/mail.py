@@ -158,6 +158,8 @@ class AccountAlert:
     release_url: str = ""
     # Whether mail from before was locked for a day: a reset in a browser that signed in before locks nothing.
     locked: bool = False
+    # The address of somebody else whom it is about: a delegate's.
+    other: str = ""
     template = "account"
     from_name = ""
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from messages_app import audit, drafts, retention
+from messages_app import audit, delegates, drafts, retention
 from messages_app.models import KeyWrap, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing import shred
@@ -24,6 +24,7 @@ def delete_account(user: User, client: Client, now: datetime) -> None:
     with transaction.atomic():
         copies = _delete_copies(user, client, now)
         written = _delete_written(user)
+        delegates.end_all(user, by=delegates.By(user, client.ip, client.browser))
         for draft in drafts.drafts_of(user):
             drafts.shred(draft)
         audit.record(audit.Event.ACCOUNT_DELETED, actor=f"user:{user.pk}", ip=client.ip, copies=copies, written=written)

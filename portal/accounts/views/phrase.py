@@ -44,9 +44,12 @@ def at_first_contact(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def of_account(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Ask for the phrase of a copy that the account has already. Raises Http404 for everybody else's."""
+    """Ask for the phrase of a copy that the account has already. Raises Http404 for everybody else's.
+
+    A delegate proves nothing in the place of the one whose mailbox it is.
+    """
     user = owner_of(request)
-    recipient = get_object_or_404(Recipient.objects.visible_to(user), pk=pk)
+    recipient = get_object_or_404(Recipient.objects.visible_to(user), pk=pk, claimed_by=user)
     gate = gates.phrase_gate(recipient)
     if gate is None:
         return redirect("message", pk=pk)
