@@ -71,21 +71,24 @@ def _write_rights(rights: Mapping[UUID, str]) -> None:
 
 def _gated(recipient: Recipient, policy: Policy) -> bool:
     """Return whether anything is asked for that this mailbox's account has not proved to this sender."""
-    asked = policy.first_contact is not FirstContactPolicy.CODE and not _is_proved(recipient)
+    asked = policy.first_contact is not FirstContactPolicy.CODE and not _is_proved(recipient, policy)
     return asked or policy.cool_down is not None
 
 
-def _is_proved(recipient: Recipient) -> bool:
+def _is_proved(recipient: Recipient, policy: Policy) -> bool:
+    """Whom a provider named once need not be named again by it; nothing else stands for a provider's word."""
     proved = Recipient.objects.filter(
         mailbox=recipient.mailbox, claimed_by__isnull=False, gate__passed_at__isnull=False
     )
+    if policy.first_contact is FirstContactPolicy.OIDC:
+        return proved.filter(gate__policy=FirstContactPolicy.OIDC).exists()
     sender = recipient.message.reverse_path
     return proved.filter(message__reverse_path=sender).exists() if sender else proved.exists()
 
 
 def _gate(recipient: Recipient, policy: Policy, phrases: dict[str, str]) -> Gate:
     """Return the gate of one copy; its phrase is added to `phrases`, where there is a sender to tell it."""
-    asks = FirstContactPolicy.CODE if _is_proved(recipient) else policy.first_contact
+    asks = FirstContactPolicy.CODE if _is_proved(recipient, policy) else policy.first_contact
     gate = Gate(recipient=recipient, policy=asks, cool_down=policy.cool_down)
     if asks is FirstContactPolicy.OUT_OF_BAND and recipient.message.reverse_path:
         phrase = phrase_of([secrets.randbelow(GROUP_SIZE) for _ in range(GROUPS)])

@@ -5,8 +5,10 @@ docker and systemd credentials. Booleans accept True, False or nothing; any
 other word is an error, because "no" read as true has disabled safety before.
 """
 
+from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TypeVar
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +17,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()
 
+T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 
 
@@ -38,6 +41,15 @@ def path(name: str, default: Path | None) -> Path | None:
     if text is None:
         return default
     return BASE_DIR / text if text else None
+
+
+def parsed(name: str, parse: Callable[[str], T]) -> T:
+    """Return what `parse` makes of the text called `name`; its ValueError becomes a wrong setting, by its name."""
+    try:
+        return parse(env.str(name, default=""))
+    except ValueError as error:
+        message = f"{name}: {error}"
+        raise ImproperlyConfigured(message) from None
 
 
 def seconds(name: str, default: int) -> int:

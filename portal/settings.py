@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
-from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.rules.oidc import parse as parse_providers
 from portal.env import BASE_DIR, boolean, env, networks, parsed, path, seconds
@@ -58,7 +57,7 @@ MAINTENANCE = boolean("MAINTENANCE", default=False)
 MAINTENANCE_SECONDS = seconds("MAINTENANCE_SECONDS", 1800)
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
-# With whom readers may sign in, and for which domains it counts. Holds secrets: OIDC_PROVIDERS_FILE keeps them in a file.
+# With whom readers may sign in, and for which domains it counts. It holds secrets: OIDC_PROVIDERS_FILE is better.
 OIDC_PROVIDERS = parsed("OIDC_PROVIDERS", parse_providers)
 
 # --- Stores.
@@ -226,7 +225,8 @@ CLAMD_REQUIRED = boolean("CLAMD_REQUIRED", default=True)
 UPLOAD_LIMIT = env.int("UPLOAD_LIMIT", default=50 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+# Each in its own words, for whoever can read only those.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español"), ("ar", "العربية")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["portal.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
@@ -309,6 +309,7 @@ ACCOUNT_FORMS = {
     "reset_password": "portal.accounts.sign_in_forms.PortalResetForm",
     "reset_password_from_key": "portal.accounts.sign_in_forms.PortalNewPasswordForm",
     "change_password": "portal.accounts.sign_in_forms.PortalChangePasswordForm",
+    "set_password": "portal.accounts.sign_in_forms.PortalSetPasswordForm",
     "reauthenticate": "portal.accounts.sign_in_forms.PortalReauthenticateForm",
     "confirm_password_reset_code": "portal.accounts.sign_in_forms.PortalResetCodeForm",
     "confirm_email_verification_code": "portal.accounts.sign_in_forms.PortalVerificationCodeForm",

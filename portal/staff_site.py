@@ -7,11 +7,12 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 # allauth's rows (addresses, factors, sessions) are changed by its flows alone: an
 # address that staff mark as verified would claim somebody's mail.
-HIDDEN_APPS = {"account", "mfa", "usersessions"}
+HIDDEN_APPS = {"account", "mfa", "socialaccount", "usersessions"}
 # What staff look for first stands first; what is not named here follows.
 ORDER = (
     "messages_app",
@@ -38,6 +39,10 @@ class StaffSite(AdminSite):
         """Send whoever is not signed in to the portal's sign-in."""
         answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
         return answer
+
+    def password_change(self, _request: HttpRequest, _extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send staff to the page where everybody changes a password: it tells the owner and ends other sessions."""
+        return redirect("account_change_password")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return apps and their models in the order in which they are needed."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.http import HttpRequest
@@ -41,6 +42,10 @@ FIRST_CONTACT = (
     (
         FirstContactPolicy.SENDER_APPROVAL.value,
         "sender approval: also the sender's word, given by a link once somebody registered",
+    ),
+    (
+        FirstContactPolicy.OIDC.value,
+        "sign-in: with the provider that answers for the domain (OIDC_PROVIDERS), instead of code and password",
     ),
 )
 RIGHTS = (
@@ -116,8 +121,14 @@ class PolicyForm(_PolicyForm):
         return _not_negative(self.cleaned_data["max_queue"])
 
     def clean_first_contact(self) -> str:
-        """Return the policy; the mailed code alone where none is chosen."""
-        return self.cleaned_data["first_contact"] or FirstContactPolicy.CODE.value
+        """Return the policy; the mailed code alone where none is chosen. A provider must answer for the very domain."""
+        asked: str = self.cleaned_data["first_contact"] or FirstContactPolicy.CODE.value
+        domain = str(self.data.get("pattern", "")).rpartition("@")[2].strip().lower()
+        if asked == FirstContactPolicy.OIDC and not _has_provider(domain):
+            raise forms.ValidationError(
+                "No provider of OIDC_PROVIDERS answers for this domain: nobody could open the messages."
+            )
+        return asked
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -137,6 +148,10 @@ class PolicyForm(_PolicyForm):
         if data.get("match") and data.get("level") != Level.SECURE:
             self.add_error("match", "These names are compared at level secure only: choose it, or leave this empty.")
         return data
+
+
+def _has_provider(domain: str) -> bool:
+    return any(domain in provider.domains for provider in settings.OIDC_PROVIDERS)
 
 
 def _not_negative(value: timedelta | None) -> timedelta | None:

@@ -76,6 +76,9 @@ class FirstContact(models.Model):
     reference = models.CharField(max_length=8)
     tries = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
+    # The sign-in provider that answers for the typed domain, and whether its policy takes nothing else.
+    provider = models.CharField(max_length=40, blank=True)
+    provider_only = models.BooleanField(default=False)
     # The phrase was given, in this browser, where the domain's policy asks for one.
     phrase_at = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)

@@ -11,19 +11,27 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from messages_app import audit, signals
-from messages_app.models import Gate, Recipient
+from messages_app.models import Delegation, Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from portal.accounts.client import Client, client_of
-from portal.accounts.flows import known_browser, reset, session_age
+from portal.accounts.flows import gates, known_browser, reset, session_age
 from portal.accounts.flows.claim import claim_for_account
 from portal.accounts.models import User
-from portal.accounts.notices import ask_for_approval, tell_changed
+from portal.accounts.notices import ask_for_approval, tell_changed, tell_of_delegate
 
 
 @receiver(signals.held)
 def bind_to_account(recipient: Recipient, **_kwargs: Any) -> None:
     """Give newly held mail to the account of its mailbox, in the transaction that holds it."""
     claim_for_account(recipient, timezone.now())
+
+
+@receiver(signals.delegated)
+def tell_owner(delegation: Delegation, ip: str | None, browser: str, **_kwargs: Any) -> None:
+    """Tell the owner of a mailbox that a delegate reads it from now on."""
+    owner = User.objects.get(pk=delegation.owner_id)
+    if isinstance(delegation.delegate, User):
+        tell_of_delegate(owner, delegation.delegate, Client(ip, browser), timezone.now())
 
 
 @receiver(signals.gated)
@@ -34,9 +42,13 @@ def ask_sender(gate: Gate, **_kwargs: Any) -> None:
 
 
 @receiver(user_logged_in)
-def signed_in(request: HttpRequest, user: User, response: HttpResponse, **_kwargs: Any) -> None:
+def signed_in(
+    request: HttpRequest, user: User, response: HttpResponse, sociallogin: Any = None, **_kwargs: Any
+) -> None:
     """Start the session's clock, note who came from where, and tell the owner of a new browser."""
     now = timezone.now()
+    if sociallogin is not None:
+        gates.open_by_provider(user, client_of(request), now)
     session_age.begin(request)
     audit.record(audit.Event.ACCOUNT_SIGNED_IN, actor=f"user:{user.pk}", ip=client_of(request).ip)
     reset.unlock_by_browser(request, user, now)

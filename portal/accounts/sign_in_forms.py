@@ -10,6 +10,7 @@ from allauth.account.forms import (
     ReauthenticateForm,
     ResetPasswordForm,
     ResetPasswordKeyForm,
+    SetPasswordForm,
 )
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateByFactorForm
@@ -65,6 +66,14 @@ class PortalResetForm(_Plain, ResetPasswordForm):
 
     words: _Words = {"email": ADDRESS}
 
+    def clean_email(self) -> str:
+        """Return the address in the form in which mailboxes are compared, and of which the account has one alone.
+
+        What was typed must not be where the code goes, nor what its limit counts: the
+        same mailbox can be written in any number of ways.
+        """
+        return fold(super().clean_email())
+
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Begin the reset. The reference is made for an unknown address too: the answer must not differ."""
         request.session[RESET_REFERENCE] = new_reference()
@@ -94,6 +103,12 @@ class PortalChangePasswordForm(_Plain, ChangePasswordForm):
     """A new password, with the current one."""
 
     words: _Words = {"oldpassword": {"label": _("Current password")}, "password1": NEW_PASSWORD}
+
+
+class PortalSetPasswordForm(_Plain, SetPasswordForm):
+    """A first password, beside a provider."""
+
+    words: _Words = {"password1": NEW_PASSWORD}
 
 
 class PortalReauthenticateForm(_Plain, ReauthenticateForm):

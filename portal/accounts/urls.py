@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from portal.accounts.views import first_contact, owner, phrase, recovery, release, sessions
+from portal.accounts.views import first_contact, owner, phrase, provider, recovery, release, sessions
 from portal.accounts.views import not_me as alarm
 
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("open/<str:token>/code/", first_contact.enter_code, name="open_code"),
     path("open/<str:token>/password/", first_contact.choose_password, name="open_password"),
     path("open/<str:token>/phrase/", phrase.at_first_contact, name="open_phrase"),
+    path("open/<str:token>/sign-in/", provider.at_first_contact, name="open_provider"),
     path("account/phrase/<uuid:pk>/", phrase.of_account, name="phrase"),
     path("release/<str:token>/", release.gate, name="release_gate"),
     path("release-lock/<str:token>/", release.lock, name="release_lock"),
@@ -25,5 +26,8 @@ urlpatterns = [
     path("account/stay/", sessions.stay, name="account_stay"),
     # An address is proved at first contact and never changed: allauth's page for that is not shown.
     path("account/email/", RedirectView.as_view(pattern_name="security")),
+    # Nor are allauth's for accounts at providers: first contact and the security page do what they would.
+    path("account/3rdparty/", RedirectView.as_view(pattern_name="security")),
+    path("account/3rdparty/<path:rest>", RedirectView.as_view(url="/account/security/")),
     path("account/", include("allauth.urls")),
 ]

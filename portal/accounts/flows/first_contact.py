@@ -16,6 +16,7 @@ from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
 from portal.accounts import codes, cookies
 from portal.accounts.models import FirstContact
+from portal.accounts.oidc import providers
 
 CODE_LASTS = timedelta(minutes=10)
 PASSWORD_LASTS = timedelta(minutes=30)
@@ -33,25 +34,36 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class Started:
-    """A first contact that began: what the browser keeps, and what is mailed to whom (or nobody)."""
+    """A first contact that began: what the browser keeps, and what is mailed to whom (or nobody).
+
+    With `provider_only` nothing is: the address is proved by its domain's sign-in provider.
+    """
 
     nonce: str
     code: str
     reference: str
     recipient: Recipient | None
+    provider_only: bool
 
 
 def start(token: str, recipient: Recipient | None, typed: str, now: datetime) -> Started:
-    """Return a new first contact; it has a recipient if `typed` is the address that the notice went to."""
+    """Return a new first contact; it has a recipient if `typed` is the address that the notice went to.
+
+    What it asks for follows from the domain of `typed` alone, right or wrong.
+    """
     FirstContact.objects.filter(expires_at__lt=now - KEEP_ROWS).delete()
     right = _same_mailbox(typed, recipient)
-    started = Started(cookies.new_token(), codes.new_code(), codes.new_reference(), recipient if right else None)
+    owner, only = recipient if right else None, providers.is_asked_for(typed)
+    started = Started(cookies.new_token(), codes.new_code(), codes.new_reference(), owner, only)
+    provider = providers.answering_for(typed)
     FirstContact.objects.create(
         nonce_hash=cookies.digest(started.nonce),
         token_hash=cookies.digest(token),
         recipient=started.recipient,
         code_hash=codes.code_hash(started.code, started.nonce),
         reference=started.reference,
+        provider=provider.id if provider else "",
+        provider_only=only,
         expires_at=now + CODE_LASTS,
     )
     return started

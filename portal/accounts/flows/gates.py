@@ -1,4 +1,4 @@
-"""Open the gates that a first-contact policy put before held copies: by the phrase, or by the sender's word.
+"""Open the gates that a first-contact policy put before held copies: by the phrase, the sender's word or a provider.
 
 What one account proved to one sender counts for all of that sender's mail to it.
 """
@@ -31,6 +31,11 @@ def phrase_gate(recipient: Recipient | None) -> Gate | None:
 def waits_for_phrase(contact: FirstContact) -> bool:
     """Return whether this browser has yet to give the phrase of the message that it came for."""
     return contact.phrase_at is None and phrase_gate(contact.recipient) is not None
+
+
+def waits_for_provider(contact: FirstContact) -> bool:
+    """Return whether the message that this browser came for opens by a provider alone."""
+    return Gate.objects.filter(recipient=contact.recipient, policy=FirstContactPolicy.OIDC, passed_at=None).exists()
 
 
 def tries_left(gate: Gate) -> int:
@@ -75,6 +80,20 @@ def open_for(user: User, recipient: Recipient, policy: FirstContactPolicy, now: 
         recipient__claimed_by=user, recipient__message__reverse_path=recipient.message.reverse_path
     )
     return gates.filter(policy=policy, passed_at=None).update(passed_at=now, releases=F("releases") + 1)
+
+
+def open_by_provider(user: User, client: Client, now: datetime) -> int:
+    """Return how many gates opened: `user` just signed in with the provider that answers for the address."""
+    waiting = Gate.objects.filter(recipient__claimed_by=user, policy=FirstContactPolicy.OIDC, passed_at=None)
+    opened = waiting.update(passed_at=now, releases=F("releases") + 1)
+    if opened:
+        audit.record(audit.Event.PROVIDER_PROVED, actor=f"user:{user.pk}", ip=client.ip, gates=opened)
+    return opened
+
+
+def close_by_provider(user: User) -> None:
+    """Close what a provider opened: after a reset by e-mail it has to say once more who that is."""
+    Gate.objects.filter(recipient__claimed_by=user, policy=FirstContactPolicy.OIDC).update(passed_at=None)
 
 
 def close_all(user: User) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
@@ -12,6 +13,7 @@ from portal.accounts.flows import gates
 from portal.accounts.flows.claim import claim_all
 from portal.accounts.models import FirstContact, User
 from portal.accounts.notices import tell_registered
+from portal.accounts.rules.oidc import Identity
 
 
 class Taken(Exception):  # noqa: N818, an outcome that the page explains
@@ -25,28 +27,49 @@ def new_user(contact: FirstContact) -> User:
     return User(email=contact.recipient.mailbox, language=get_language() or "")
 
 
-def register(contact: FirstContact, password: str, client: Client, now: datetime) -> User:
+def register(
+    contact: FirstContact, password: str | None, client: Client, now: datetime, identity: Identity | None = None
+) -> User:
     """Return the new account; it owns the mailbox's held mail, and owner and senders are told.
 
+    An `identity` stands for code and password: a provider proved the address.
     Raises Taken if the address got an account meanwhile, or `contact` was used.
     """
     user = new_user(contact)
     user.set_password(password)  # 100 ms of hashing, before the transaction
     try:
         with transaction.atomic():
-            _use(contact, now)
+            if identity is None:
+                _use(contact, now)
+            else:
+                _use_by_provider(contact, now)
             _save(user, contact, client, now)
+            if identity:
+                _link(user, identity, client)
     except IntegrityError as error:
         raise Taken from error
     return user
 
 
 def _use(contact: FirstContact, now: datetime) -> None:
-    """Take `contact`, once, and not without the phrase that its message asks for."""
-    if gates.waits_for_phrase(contact):
+    """Take `contact`, once, and not without the phrase or the provider that its message asks for."""
+    if gates.waits_for_phrase(contact) or gates.waits_for_provider(contact):
         raise Taken
     if not FirstContact.objects.filter(pk=contact.pk, used_at=None, verified_at__isnull=False).update(used_at=now):
         raise Taken
+
+
+def _use_by_provider(contact: FirstContact, now: datetime) -> None:
+    """Take `contact`, once. A phrase that its message asks for is asked for later, before the message."""
+    fresh = FirstContact.objects.filter(pk=contact.pk, used_at=None, expires_at__gt=now)
+    if not fresh.update(used_at=now, verified_at=now):
+        raise Taken
+
+
+def _link(user: User, identity: Identity, client: Client) -> None:
+    SocialAccount.objects.create(user_id=user.pk, provider=identity.provider, uid=identity.subject)
+    actor = f"user:{user.pk}"
+    audit.record(audit.Event.PROVIDER_LINKED, actor=actor, ip=client.ip, provider=identity.provider)
 
 
 def _save(user: User, contact: FirstContact, client: Client, now: datetime) -> None:

@@ -13,6 +13,7 @@ from messages_app import audit
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL
 from portal.accounts.client import client_of
+from portal.accounts.flows import gates
 from portal.accounts.flows.known_browser import is_known
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.models import User
@@ -22,8 +23,12 @@ LOCK_LASTS = timedelta(hours=24)
 
 
 def after_reset(request: HttpRequest, user: User, now: datetime) -> None:
-    """End the sessions of `user` and lock earlier mail, unless this browser signed in before."""
+    """End the sessions of `user` and lock earlier mail, unless this browser signed in before.
+
+    What only a provider opens is shut again in any case.
+    """
     end_sessions(user)
+    gates.close_by_provider(user)
     audit.record(audit.Event.ACCOUNT_PASSWORD_RESET, actor=f"user:{user.pk}", ip=client_of(request).ip)
     if not is_known(request, user, now):
         lock_earlier_mail(user, now)

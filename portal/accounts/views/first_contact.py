@@ -23,6 +23,7 @@ from portal.accounts.limits import over_limit, too_many
 from portal.accounts.links import message_path
 from portal.accounts.masking import masked
 from portal.accounts.models import FirstContact, User
+from portal.accounts.oidc import providers
 
 COOKIE_LASTS = first_contact.CODE_LASTS + first_contact.PASSWORD_LASTS
 
@@ -49,8 +50,8 @@ def enter_code(request: HttpRequest, token: str) -> HttpResponse:
     contact = first_contact.of_browser(token, nonce)
     if contact is None:
         return _start_again(request, token, "browser")
-    if first_contact.may_choose_password(contact, timezone.now()):
-        return redirect("open_password", token=token)
+    if contact.provider_only or first_contact.may_choose_password(contact, timezone.now()):
+        return redirect("open_provider" if contact.provider_only else "open_password", token=token)
     form = CodeForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return _code_page(request, token, contact, form)
@@ -71,8 +72,8 @@ def choose_password(request: HttpRequest, token: str) -> HttpResponse:
     contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT))
     if contact is None or not first_contact.may_choose_password(contact, timezone.now()):
         return _start_again(request, token, "code")
-    if gates.waits_for_phrase(contact):
-        return redirect("open_phrase", token=token)
+    if waits := _waits_for(contact):
+        return redirect(waits, token=token)
     form = NewPasswordForm(request.POST or None, user=new_user(contact))
     if request.method == "POST" and over_limit(request, "first_contact_password"):
         return too_many(request)
@@ -85,11 +86,18 @@ def choose_password(request: HttpRequest, token: str) -> HttpResponse:
     return _sign_in(request, user, contact)
 
 
+def _waits_for(contact: FirstContact) -> str:
+    """Return the page that asks for more than a code, "" where nothing more is asked."""
+    if gates.waits_for_provider(contact):
+        return "open_provider"
+    return "open_phrase" if gates.waits_for_phrase(contact) else ""
+
+
 def _signed_in(request: HttpRequest, token: str, recipient: Recipient | None) -> HttpResponse:
     """Lead the owner to the message, and tell anyone else that the notice is for another address."""
     if token == invitation.DIRECT:
         return redirect("inbox")
-    if recipient and recipient.claimed_by_id == request.user.pk:
+    if recipient and Recipient.objects.visible_to(request.user).filter(pk=recipient.pk).exists():
         return HttpResponseRedirect(message_path(recipient))
     for_address = masked(recipient.mailbox) if recipient else ""
     return render(request, "accounts/wrong_account.html", {"for_address": for_address}, status=404)
@@ -113,17 +121,22 @@ def _answer_address(request: HttpRequest, token: str, recipient: Recipient | Non
     if recipient and invitation.has_account(recipient):
         return _to_sign_in(recipient)
     started = first_contact.start(token, recipient, typed, timezone.now())
-    _mail_code(request, started)
-    response = redirect("open_code", token=token)
+    if not started.provider_only:
+        _mail_code(request, started)
+    response = redirect("open_provider" if started.provider_only else "open_code", token=token)
     cookies.write(response, cookies.FIRST_CONTACT, started.nonce, lasts=COOKIE_LASTS)
     return response
 
 
 def _limited(token: str, recipient: Recipient | None, typed: str) -> str:
-    """Return what is counted against the limit: the mailbox that would get mail, or else what was asked with."""
-    if recipient:
-        return recipient.mailbox
-    return fold(typed.strip()) if token == invitation.DIRECT else token
+    """Return what is counted against the limit: the mailbox that would get mail, or else what was asked with.
+
+    Whoever has the link is counted apart from strangers, who know the address alone
+    and could keep its owner from a code all day.
+    """
+    if token == invitation.DIRECT:
+        return fold(typed.strip())
+    return f"link:{recipient.mailbox}" if recipient else token
 
 
 def _mail_code(request: HttpRequest, started: Started) -> None:
@@ -147,7 +160,8 @@ def _mail_code(request: HttpRequest, started: Started) -> None:
 def _code_page(request: HttpRequest, token: str, contact: FirstContact, form: CodeForm) -> HttpResponse:
     if not first_contact.takes_codes(contact, timezone.now()):
         return _start_again(request, token, "code")
-    return render(request, "accounts/enter_code.html", {"form": form, "token": token, "contact": contact})
+    context = {"form": form, "token": token, "contact": contact, "provider": providers.by_id(contact.provider)}
+    return render(request, "accounts/enter_code.html", context)
 
 
 def _start_again(request: HttpRequest, token: str, why: str) -> HttpResponse:

@@ -1,0 +1,1 @@
+"""Sign-in with a provider by OpenID Connect, on allauth: stricter tokens, our addresses, our pages."""
