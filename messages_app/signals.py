@@ -18,6 +18,8 @@ claimed = Signal()
 read = Signal()
 # recipient: Recipient, over: bool; its reader asks the sender for more time, or (over) for the message once more.
 extension_asked = Signal()
+# recipients: list[Recipient], account: bool; their reader deleted these copies, or (account) all that they had.
+deleted = Signal()
 # recipient: Recipient; its time is over. was_read: bool.
 expired = Signal()
 # message: Message, recipients: list[Recipient]; failed for good, the sender is to be told.

@@ -8,6 +8,7 @@ nothing else.
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import make_msgid
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -107,6 +108,21 @@ class ExtensionAsked:
 
 
 @dataclass(frozen=True)
+class Deleted:
+    """A reader deleted your messages, or (`account`) all that they had: to the sender.
+
+    `unread` says when those were sent that nobody had read.
+    """
+
+    to_address: str
+    address: str
+    account: bool
+    unread: tuple[datetime, ...]
+    template = "deleted"
+    from_name = ""
+
+
+@dataclass(frozen=True)
 class ReplyReport:
     """What became of a reply that was written in the portal: to its writer."""
 
@@ -174,7 +190,16 @@ class Probe:
 
 
 NoticeMail = (
-    FirstNotice | HeldReport | Unreachable | ExtensionAsked | ReplyReport | Answer | CodeMail | AccountAlert | Probe
+    FirstNotice
+    | HeldReport
+    | Unreachable
+    | ExtensionAsked
+    | Deleted
+    | ReplyReport
+    | Answer
+    | CodeMail
+    | AccountAlert
+    | Probe
 )
 
 
@@ -196,13 +221,15 @@ def compose(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> Ema
     return message
 
 
-def _said(mail: NoticeMail) -> dict[str, str]:
+def _said(mail: NoticeMail) -> dict[str, Any]:
     """Return names as they may be shown, and times in words: in the active language and the portal's zone."""
-    said = {"from_name": _from_name(mail)}
+    said: dict[str, Any] = {"from_name": _from_name(mail)}
     if isinstance(mail, FirstNotice | HeldReport | Unreachable | ExtensionAsked):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
     if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport):
         said["accepted_on"] = _moment(mail.accepted_at)
+    if isinstance(mail, Deleted):
+        said["moments"] = [_moment(moment) for moment in mail.unread]
     if isinstance(mail, AccountAlert):
         said["at"] = _moment(mail.at)
         said["browser"] = browsers.name(mail.browser)

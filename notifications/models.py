@@ -21,6 +21,7 @@ class Notice(models.Model):
         REPLY_FAILED = "reply_failed", "your reply was not delivered (to its writer)"
         UNREACHABLE = "unreachable", "a notice did not reach its reader (to the sender)"
         EXTENSION = "extension", "a reader asks for more time (to the sender)"
+        DELETED = "deleted", "a reader deleted a message (to the sender)"
         ANSWER = "answer", "a reply to a notice is not read (to its writer)"
 
     class State(models.TextChoices):

@@ -17,6 +17,7 @@ from notifications.identifiers import identifier
 from notifications.mail import (
     AccountAlert,
     Answer,
+    Deleted,
     ExtensionAsked,
     FirstNotice,
     HeldCopy,
@@ -120,6 +121,11 @@ def _extension(notice: Notice) -> ExtensionAsked:
     return ExtensionAsked(notice.to_address, words["address"], words["over"], *times)
 
 
+def _deleted(notice: Notice) -> Deleted:
+    words = notice.parameters
+    return Deleted(notice.to_address, words["address"], words["account"], tuple(map(_time, words["unread"])))
+
+
 def _reply_report(notice: Notice) -> ReplyReport:
     delivered = notice.kind == Notice.Kind.REPLY_DELIVERED
     return ReplyReport(notice.to_address, delivered, _copies(notice), _time(notice.parameters["accepted_at"]))
@@ -143,6 +149,7 @@ _COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
     Notice.Kind.EXTENSION: _extension,
     Notice.Kind.REPLY_DELIVERED: _reply_report,
     Notice.Kind.REPLY_FAILED: _reply_report,
+    Notice.Kind.DELETED: _deleted,
     Notice.Kind.ANSWER: _answer,
 }
 

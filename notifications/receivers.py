@@ -7,7 +7,7 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils import timezone
 
-from messages_app import signals
+from messages_app import senders, signals
 from messages_app.models import Message, Recipient
 from notifications.models import Notice
 from notifications.nudges import nudge_on_commit
@@ -16,12 +16,14 @@ DEFAULT_LANGUAGE = "en"
 AT_ONCE = timedelta(0)
 # How long a held report waits for more copies of the same message; the sweep sends it.
 GATHER = timedelta(seconds=10)
+# So many messages one report names.
+MOST_NAMED = 50
 
 
 @receiver(signals.held)
 def tell_recipient(recipient: Recipient, sender_name: str, **_kwargs: Any) -> None:
     """Write the first notice: a message is waiting."""
-    parameters = {"sender_address": recipient.message.reverse_path, "sender_name": sender_name}
+    parameters = {"sender_address": senders.address_of(recipient.message), "sender_name": sender_name}
     _write(Notice.Kind.FIRST, recipient.address, parameters, recipient)
 
 
@@ -68,6 +70,19 @@ def tell_sender_of_wish(recipient: Recipient, *, over: bool, **_kwargs: Any) -> 
         "expires_at": (ends or message.accepted_at).isoformat(),
     }
     _write(Notice.Kind.EXTENSION, message.reverse_path, parameters, recipient)
+
+
+@receiver(signals.deleted)
+def tell_senders_of_deletion(recipients: Sequence[Recipient], *, account: bool, **_kwargs: Any) -> None:
+    """Tell each sender, once, which of their messages a reader deleted unread, or that the reader's account is gone."""
+    by_sender: dict[str, list[Recipient]] = {}
+    for recipient in recipients:
+        by_sender.setdefault(senders.address_of(recipient.message), []).append(recipient)
+    for sender, copies in by_sender.items():
+        unread = [copy.message.accepted_at.isoformat() for copy in copies if copy.read_at is None]
+        if sender and (unread or account):
+            parameters = {"address": copies[0].address, "account": account, "unread": unread[:MOST_NAMED]}
+            _write(Notice.Kind.DELETED, sender, parameters, copies[0])
 
 
 def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recipient]) -> None:

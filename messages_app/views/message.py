@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from messages_app import drafts, extension, pickup, previews, replies
+from messages_app import deletion, drafts, extension, pickup, previews, replies
 from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
@@ -105,6 +105,7 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "text": "" if framed or part is None else _text(source, opened, part),
         "attachments": attachments_of(source, opened),
         "others": _others(source, opened),
+        "may_delete": source.recipient is not None and deletion.may_delete(source.recipient, source.user),
         "draft": drafts.drafts_of(source.user).filter(answers=source.recipient).only("reply_all").first(),
         **_conversation(source, opened, timezone.now()),
     }
@@ -195,6 +196,21 @@ def _plain(source: Source, opened: Opened) -> SafeString | None:
     """Return the plain text of a message, None where it has none."""
     part = body.body_part(opened, plain=True)
     return _text(source, opened, part) if part and part.role == Part.Role.TEXT else None
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask whether the message shall go for good, and delete it."""
+    source = received(request, pk)
+    copy = source.recipient
+    if copy is None or not deletion.may_delete(copy, source.user):
+        raise Http404
+    if request.method != "POST":
+        return render(request, "messages_app/delete.html", {"section": "inbox", "source": source, "recipient": copy})
+    deletion.delete([copy], source.user, now=timezone.now(), ip=source.ip)
+    messages.success(request, _("The message is deleted for good."))
+    return redirect("inbox")
 
 
 @signed_in

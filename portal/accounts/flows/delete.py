@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from messages_app import audit, delegates, drafts, retention
+from messages_app import audit, delegates, deletion, drafts
 from messages_app.models import KeyWrap, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing import shred
@@ -34,22 +34,9 @@ def delete_account(user: User, client: Client, now: datetime) -> None:
 
 
 def _delete_copies(user: User, client: Client, now: datetime) -> int:
-    """Return how many copies were shredded; a release or recall may have been faster for others."""
-    deleted = 0
+    """Return how many copies were shredded; their senders hear of it."""
     readable = Recipient.objects.filter(claimed_by=user, state__in=[State.HELD, State.READ])
-    for recipient in list(readable):
-        rows = Recipient.objects.filter(pk=recipient.pk, state__in=[State.HELD, State.READ])
-        if rows.update(state=State.DELETED, ended_at=now):
-            deleted += 1
-            audit.record(
-                audit.Event.RECIPIENT_DELETED,
-                actor=f"user:{user.pk}",
-                ip=client.ip,
-                message=recipient.message_id,
-                recipient=recipient.pk,
-            )
-            retention.shred_copy(recipient, now)
-    return deleted
+    return deletion.delete(list(readable.select_related("message")), user, now=now, ip=client.ip, account=True)
 
 
 def _delete_written(user: User) -> int:

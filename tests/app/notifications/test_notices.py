@@ -39,6 +39,8 @@ EVERY_MAIL = [
     mail.ReplyReport(RITA, delivered=True, copies=(mail.HeldCopy(SAM, "accepted"),), accepted_at=NOW),
     mail.ReplyReport(RITA, delivered=False, copies=(mail.HeldCopy(SAM, "it said no"),), accepted_at=NOW),
     mail.Answer(RITA),
+    mail.Deleted(SAM, RITA, account=False, unread=(NOW,)),
+    mail.Deleted(SAM, RITA, account=True, unread=()),
     mail.ExtensionAsked(SAM, RITA, over=False, accepted_at=NOW, expires_at=NOW),
     mail.ExtensionAsked(SAM, RITA, over=True, accepted_at=NOW, expires_at=NOW),
 ]
@@ -120,6 +122,7 @@ def test_no_notice_has_a_field_for_content():
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
         "occasion", "status", "delivered", "locked", "release_url", "over", "phrase",
+        "account", "unread",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed

@@ -1,0 +1,75 @@
+"""A reader deletes: gone at once, and the sender hears of what was never read."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from messages_app.models import KeyWrap
+from messages_app.rules.states import State
+from notifications.models import Notice
+from tests.factories import RITA, SAM
+from tests.mailroom import make_copy, make_user, signed_in
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture
+def rita(keys):
+    return make_user()
+
+
+@pytest.fixture
+def client(rita):
+    return signed_in(rita)
+
+
+def delete(client, copy):
+    return client.post(reverse("message_delete", args=[copy.pk]), follow=True)
+
+
+def told():
+    return list(Notice.objects.filter(kind="deleted").values_list("to_address", "parameters"))
+
+
+def test_it_asks_first_and_deletes_nothing_by_looking(client, rita):
+    copy = make_copy(rita, text="x")
+    page = client.get(reverse("message_delete", args=[copy.pk])).content.decode()
+    assert "The sender will be told" in page
+    copy.refresh_from_db()
+    assert copy.state == State.HELD
+
+
+def test_what_is_deleted_is_shredded_and_leaves_a_tombstone(client, rita):
+    copy = make_copy(rita, text="x")
+    assert "deleted for good" in delete(client, copy).content.decode()
+    copy.refresh_from_db()
+    assert (copy.state, KeyWrap.objects.filter(recipient=copy).exists()) == (State.DELETED, False)
+    assert "Deleted" in client.get(reverse("message", args=[copy.pk])).content.decode()
+
+
+def test_the_sender_hears_of_what_was_never_read(client, rita):
+    copy = make_copy(rita, text="x")
+    delete(client, copy)
+    sent = copy.message.accepted_at.isoformat()
+    assert told() == [(SAM, {"address": RITA, "account": False, "unread": [sent]})]
+
+
+def test_the_sender_does_not_hear_of_what_was_read(client, rita):
+    copy = make_copy(rita, text="x")
+    client.get(reverse("message", args=[copy.pk]))
+    delete(client, copy)
+    assert told() == []
+
+
+@pytest.mark.parametrize("state", [State.RELEASING, State.DELIVERED, State.EXPIRED, State.RECALLED, State.DELETED])
+def test_what_is_not_in_the_portal_any_more_is_not_deleted(client, rita, state):
+    copy = make_copy(rita, text="x", state=state)
+    assert client.post(reverse("message_delete", args=[copy.pk])).status_code == 404
+    assert told() == []
+
+
+def test_nobody_else_deletes(rita):
+    copy = make_copy(rita, text="x", age=timedelta(hours=1))
+    mallory = signed_in(make_user("mallory@else.example"))
+    assert mallory.post(reverse("message_delete", args=[copy.pk])).status_code == 404
