@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from messages_app import senders
 from messages_app.models import Gate, Recipient
 from notifications.models import Notice
 from notifications.nudges import nudge_on_commit
@@ -57,14 +58,19 @@ def tell_changed(user: User, event: str, client: Client, now: datetime) -> None:
     _write(Notice.Kind.ALERT, user.email, user, "owner", event, client, now)
 
 
+def tell_of_delegate(owner: User, delegate: User, client: Client, now: datetime) -> None:
+    """Tell `owner` that `delegate` accepted to read their mail."""
+    _write(Notice.Kind.ALERT, owner.email, owner, "owner", "delegate_accepted", client, now, other=delegate.email)
+
+
 def tell_deleted(address: str, client: Client, now: datetime) -> None:
     """Tell whoever reads `address` that its account was deleted."""
     _write(Notice.Kind.ALERT, address, None, "owner", "deleted", client, now)
 
 
 def _one_a_sender(recipients: list[Recipient]) -> dict[str, Recipient]:
-    """Return one recipient for each reverse-path; a null reverse-path (a report) has nobody to tell."""
-    by_sender = {recipient.message.reverse_path: recipient for recipient in recipients}
+    """Return one recipient for each sender; a null reverse-path (a report) has nobody to tell."""
+    by_sender = {senders.address_of(recipient.message): recipient for recipient in recipients}
     return {sender: recipient for sender, recipient in by_sender.items() if sender}
 
 
@@ -78,6 +84,7 @@ def _write(  # noqa: PLR0917, one private writer for its callers
     now: datetime,
     recipient: Recipient | None = None,
     release_url: str = "",
+    other: str = "",
 ) -> None:
     Notice.objects.create(
         kind=kind,
@@ -96,6 +103,7 @@ def _write(  # noqa: PLR0917, one private writer for its callers
             "browser": client.browser,
             "not_me_url": not_me_link(user, teller) if user else "",
             "release_url": release_url,
+            "other": other,
             "locked": user is not None and user.earlier_mail_is_locked(now),
         },
     )
