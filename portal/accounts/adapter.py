@@ -13,6 +13,7 @@ from messages_app.rules.mailbox import fold
 from portal.accounts import links, mailing
 from portal.accounts.client import client_of
 from portal.accounts.codes import RESET_REFERENCE, new_reference
+from portal.accounts.flows import known_browser
 from portal.accounts.models import User
 from portal.accounts.notices import tell_changed
 
@@ -55,6 +56,15 @@ class PortalAccountAdapter(DefaultAccountAdapter):
         reference = self.request.session.get(RESET_REFERENCE) or new_reference()
         language, client = get_language() or "en", client_of(self.request)
         mailing.send_code(mailing.CodeLetter(email, code, reference, purpose, language, client.ip))
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Return what failed sign-ins are counted by: the address, and for its known browsers each by itself.
+
+        Otherwise a stranger who types wrong passwords all day keeps the owner out all day.
+        """
+        key: str = super()._get_login_attempts_cache_key(request, **credentials)
+        browser = known_browser.mark(request, credentials.get("email", ""), timezone.now())
+        return f"{key}:{browser}" if browser else key
 
     def clean_email(self, email: str) -> str:
         """Return `email` in the form in which mailboxes are compared."""

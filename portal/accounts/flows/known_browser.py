@@ -35,3 +35,13 @@ def is_known(request: HttpRequest, user: User, now: datetime, *, before: datetim
         user=user, cookie_hash=cookies.digest(value), last_seen_at__gt=now - LASTS, first_seen_at__lt=before or now
     )
     return bool(value) and known.exists()
+
+
+def mark(request: HttpRequest, email: str, now: datetime) -> str:
+    """Return what tells this browser from others, "" where the account `email` did not sign in with it."""
+    value = cookies.read(request, cookies.BROWSER)
+    if not value:
+        return ""
+    hashed = cookies.digest(value)
+    known = KnownBrowser.objects.filter(user__email=email, cookie_hash=hashed, last_seen_at__gt=now - LASTS)
+    return hashed.hex() if known.exists() else ""
