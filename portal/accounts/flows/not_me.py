@@ -7,7 +7,7 @@ from django.core import signing
 from django.db import transaction
 from django.utils import timezone
 
-from messages_app import audit
+from messages_app import audit, standstill
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL, State
 from portal.accounts.client import Client
@@ -43,7 +43,7 @@ def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
 
     Nobody signs in until staff lift it; its browsers are strangers again; what was
     read is held as if it had not been, and stays bound to the account; the gates of
-    first contact close again.
+    first contact close again; replies that have not left stand still.
     """
     with transaction.atomic():
         if not User.objects.filter(pk=alarm.user.pk, frozen_at=None).update(frozen_at=now):
@@ -51,6 +51,7 @@ def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
         alarm.user.known_browsers.all().delete()
         held = _hold_again(alarm.user)
         gates.close_all(alarm.user)
+        standstill.begin(alarm.user)
         audit.record(
             audit.Event.ACCOUNT_FROZEN,
             actor=f"link:{alarm.teller}",
@@ -65,11 +66,12 @@ def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
 def lift(user: User) -> None:
     """Let `user` in again, by a new password alone: the old one may be the stranger's.
 
-    Senders who have to approve are asked once more.
+    Senders who have to approve are asked once more, and replies that stood still go.
     """
     user.frozen_at = None
     user.set_unusable_password()
     user.save(update_fields=["frozen_at", "password"])
+    standstill.end(user, timezone.now())
     for gate in gates.senders_to_ask(Recipient.objects.filter(claimed_by=user, state__in=IN_PORTAL)).values():
         ask_for_approval(gate, Client(None, ""), timezone.now())
 
