@@ -32,10 +32,16 @@ def dismiss_offer(request: HttpRequest) -> HttpResponse:
 @login_required
 @reauthentication_required
 def delete(request: HttpRequest) -> HttpResponse:
-    """Say what deleting means, and delete; staff are removed by other staff."""
+    """Say what deleting means, and delete; staff are removed by other staff.
+
+    Not during the lock after a reset by e-mail: whoever may not read may not destroy.
+    """
     user = owner_of(request)
     if user.is_staff:
         return render(request, "accounts/delete_staff.html", status=403)
+    if user.earlier_mail_is_locked(timezone.now()):
+        context = {"until": user.earlier_mail_locked_until}
+        return render(request, "accounts/delete_locked.html", context, status=403)
     if request.method != "POST":
         return render(request, "accounts/delete.html")
     delete_account(User.objects.get(pk=user.pk), client_of(request), timezone.now())
