@@ -14,12 +14,13 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.accounts.flows import session_age
 from portal.accounts.models import User
@@ -27,6 +28,7 @@ from portal.accounts.rules.session_age import Ended
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+METHODS = ("GET", "HEAD", "POST")
 PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -48,6 +50,19 @@ class SecurityHeadersMiddleware:
         return response
 
 
+class MethodsMiddleware:
+    """Answer 405 to every method that no page has, before anything is looked up: the same for whoever asks."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Go on with what pages and forms are asked by."""
+        if request.method not in METHODS:
+            return HttpResponseNotAllowed(METHODS)
+        return self.get_response(request)
+
+
 class SessionAgeMiddleware:
     """Sign out whoever was away too long, stayed too long, or was frozen, and say so."""
 
@@ -58,8 +73,8 @@ class SessionAgeMiddleware:
         """Go on with the session, or end it."""
         if not request.user.is_authenticated:
             return self.get_response(request)
-        ended = session_age.advance(request)
-        return _ended(request, ended) if ended else self.get_response(request)
+        ending = session_age.advance(request)
+        return _ended(request, ending) if ending else self.get_response(request)
 
 
 class PreferencesMiddleware:
@@ -74,7 +89,9 @@ class PreferencesMiddleware:
             return self.get_response(request)
         language = request.user.language or translation.get_language()
         with timezone.override(_zone(request.user.time_zone)), translation.override(language):
-            return self.get_response(request)
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        return response
 
 
 def _zone(name: str) -> tzinfo | None:
@@ -105,11 +122,11 @@ class StaffSecondFactorMiddleware:
         return self.get_response(request)
 
 
-def _ended(request: HttpRequest, ended: Ended) -> HttpResponse:
-    """Lead to sign-in and back to where one was; a frozen account is told that it is."""
-    if ended is Ended.FROZEN:
+def _ended(request: HttpRequest, ending: session_age.Ending) -> HttpResponse:
+    """Lead to sign-in and back to where one was; say what was kept; a frozen account is told that it is."""
+    if ending.why is Ended.FROZEN:
         return redirect("account_frozen")
-    messages.info(request, _why(ended))
+    messages.info(request, " ".join([_why(ending.why), *_what_was_kept(request, ending.drafts)]))
     query = {"next": request.get_full_path()} if request.method == "GET" else {}
     path = f"{reverse('account_login')}?{urlencode(query)}"
     if request.headers.get("HX-Request"):
@@ -123,6 +140,17 @@ def _why(ended: Ended) -> str:
         return _("You were signed out after %(minutes)d minutes without activity.") % {"minutes": minutes}
     hours = settings.SESSION_COOKIE_AGE // 3600
     return _("You were signed out: a session ends after %(hours)d hours.") % {"hours": hours}
+
+
+def _what_was_kept(request: HttpRequest, drafts: int) -> list[str]:
+    """Return sentences about drafts of the session, and about a form that came too late."""
+    said = []
+    if drafts:
+        kept = ngettext("Your draft was kept.", "Your %(count)d drafts were kept.", drafts)
+        said.append(kept % {"count": drafts})
+    if request.method == "POST" and request.path_info != reverse("account_stay"):
+        said.append(_("What you sent just now was not kept: your browser's Back button may still show it."))
+    return said
 
 
 def _from_staff_network(request: HttpRequest) -> bool:

@@ -4,10 +4,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from portal import genuine
+from portal import genuine, languages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("help/genuine/", genuine.page, name="help_genuine"),
+    path("language/", languages.choose, name="choose_language"),
     path("", include("messages_app.urls")),
     path("", include("portal.accounts.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),

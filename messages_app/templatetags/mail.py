@@ -21,7 +21,7 @@ def short_date(moment: datetime) -> str:
     local, now = timezone.localtime(moment), timezone.localtime()
     if local.date() == now.date():
         return date_format(local, "TIME_FORMAT")
-    return date_format(local, "j M" if local.year == now.year else "SHORT_DATE_FORMAT")
+    return date_format(local, "MONTH_DAY_FORMAT" if local.year == now.year else "SHORT_DATE_FORMAT")
 
 
 @register.filter

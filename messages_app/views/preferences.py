@@ -1,10 +1,10 @@
 """What readers choose for themselves: language, time zone, signature, and the phrase in their notices."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -17,7 +17,7 @@ from messages_app.views.access import client_ip, signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest) -> HttpResponse:
     """Show the preferences, or save them."""
-    initial = {} if getattr(request.user, "language", "") else {"language": settings.LANGUAGE_CODE}
+    initial = {} if getattr(request.user, "language", "") else {"language": get_language()}
     form = PreferencesForm(request.POST or None, instance=request.user, initial=initial)
     if request.method == "POST" and form.is_valid():
         form.save()
