@@ -9,8 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from messages_app.models import Draft
 from portal.accounts.models import User
-from tests.app.accounts.conftest import RITA
+from tests.app.accounts.conftest import RITA, make_held
 
 
 @pytest.fixture
@@ -32,6 +33,30 @@ def test_a_session_ends_after_half_an_hour_without_activity_and_says_so(client, 
     response = client.get(reverse("security"), follow=True)
     assert response.redirect_chain[0][0] == f"{reverse('account_login')}?next=%2Faccount%2Fsecurity%2F"
     assert "30 minutes without activity" in response.content.decode()
+
+
+@pytest.mark.parametrize(("drafts", "said"), [(0, ""), (1, "Your draft was kept."), (2, "Your 2 drafts were kept.")])
+def test_after_a_time_out_the_sign_in_page_says_which_drafts_were_kept(client, rita, clock, drafts, said):
+    make_draft(rita, timezone.now() - timedelta(days=1))  # of an earlier session: nothing is said about it
+    for _ in range(drafts):
+        make_draft(rita, timezone.now())
+    clock.shift(timedelta(minutes=30))
+    page = client.get(reverse("security"), follow=True).content.decode()
+    assert "30 minutes without activity" in page
+    assert said in page
+    assert page.count("kept") == (1 if said else 0)
+
+
+def test_a_form_that_came_too_late_is_said_to_be_lost(client, rita, clock):
+    clock.shift(timedelta(minutes=30))
+    assert "Back button" in client.post(reverse("dismiss_offer"), follow=True).content.decode()
+
+
+def make_draft(user: User, at) -> Draft:
+    fields = dict.fromkeys(["sealed_key", "key_commitment", "sealed_text"], b"")
+    return Draft.objects.create(
+        author=user, answers=make_held(), key_id="2026-W47", created_at=at, updated_at=at, **fields
+    )
 
 
 def test_activity_keeps_a_session(client, rita, clock):
