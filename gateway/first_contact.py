@@ -31,6 +31,8 @@ class Prepared:
     letter: Outgoing | None = None
     # What each domain asks of the reader of a copy, by the id of its recipient; only where it asks for something.
     rights: Mapping[UUID, str] = field(default_factory=dict)
+    # In which language notices about a copy are written until its reader chose one; only where the domain has one.
+    languages: Mapping[UUID, str] = field(default_factory=dict)
 
 
 def prepare(message: Message, recipients: Sequence[Recipient], now: datetime) -> Prepared:
@@ -42,12 +44,14 @@ def prepare(message: Message, recipients: Sequence[Recipient], now: datetime) ->
     phrases: dict[str, str] = {}
     gates = [_gate(recipient, policy, phrases) for recipient, policy in policies.items() if _gated(recipient, policy)]
     letter = phrase_letter.compose(message, phrases, now) if phrases else None
-    return Prepared(tuple(gates), letter, {r.pk: to_store(policy.rights) for r, policy in policies.items()})
+    rights = {r.pk: to_store(policy.rights) for r, policy in policies.items()}
+    return Prepared(tuple(gates), letter, rights, {r.pk: policy.notice_language for r, policy in policies.items()})
 
 
 def commit(prepared: Prepared) -> None:
     """Write the gates of the copies that were held, in the transaction that holds them."""
-    _write_rights(prepared.rights)
+    _write("rights", prepared.rights)
+    _write("notice_language", prepared.languages)
     ids = [gate.recipient_id for gate in prepared.gates]
     held = Recipient.objects.select_related("claimed_by", "message").in_bulk(ids)
     gates = [_opening(gate, held[gate.recipient_id]) for gate in prepared.gates if _is_held(held, gate)]
@@ -63,10 +67,11 @@ def commit(prepared: Prepared) -> None:
             audit.record(audit.Event.PHRASE_MADE, message=message, recipient=gate.recipient_id)
 
 
-def _write_rights(rights: Mapping[UUID, str]) -> None:
-    for words in set(rights.values()) - {""}:
-        same = [pk for pk, asked in rights.items() if asked == words]
-        Recipient.objects.filter(pk__in=same, state=State.HELD).update(rights=words)
+def _write(name: str, values: Mapping[UUID, str]) -> None:
+    """Note what the domains ask for on the copies that are held: a statement for each value, not for each copy."""
+    for value in set(values.values()) - {""}:
+        same = [pk for pk, asked in values.items() if asked == value]
+        Recipient.objects.filter(pk__in=same, state=State.HELD).update(**{name: value})
 
 
 def _gated(recipient: Recipient, policy: Policy) -> bool:

@@ -52,4 +52,5 @@ def _policy(row: DomainPolicy) -> Policy:
         first_contact=FirstContactPolicy(row.first_contact),
         cool_down=row.cool_down,
         rights=rights.stored(row.rights),
+        notice_language=row.notice_language,
     )

@@ -78,9 +78,11 @@ def _is_pointless(notice: Notice) -> bool:
 
 
 def _language(notice: Notice) -> str:
-    """Return the language of the account that the copy belongs to, where there is one."""
-    owner = notice.recipient.claimed_by if notice.recipient and notice.kind in WAITING else None
-    return getattr(owner, "language", "") or notice.language
+    """Return what the account that the copy belongs to chose; without an account what the recipient's domain asks."""
+    copy = notice.recipient if notice.kind in WAITING else None
+    if copy is None:
+        return notice.language
+    return getattr(copy.claimed_by, "language", "") or copy.notice_language or notice.language
 
 
 def _mail(notice: Notice) -> NoticeMail:

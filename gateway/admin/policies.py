@@ -99,6 +99,13 @@ class PolicyForm(_PolicyForm):
         help_text="The portal holds to it and says so on the page. A screen can always be photographed.",
     )
 
+    notice_language = forms.ChoiceField(
+        label="Language of notices",
+        choices=(("", "English"), *settings.LANGUAGES[1:]),
+        required=False,
+        help_text="Until recipients choose a language of their own; codes and pages follow their browser.",
+    )
+
     class Meta:
         help_texts = HELP
         labels = LABELS
@@ -181,6 +188,7 @@ class DomainPolicyAdmin(AuditedAdmin):
         "first_contact",
         "cool_down",
         "rights",
+        "notice_language",
         "trusted",
         "note",
     )

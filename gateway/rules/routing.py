@@ -35,6 +35,8 @@ class Policy:
     first_contact: FirstContactPolicy = FirstContactPolicy.CODE
     cool_down: timedelta | None = None
     rights: frozenset[Right] = NO_RIGHTS
+    # Of notices to recipients who have chosen none; "" for the portal's own.
+    notice_language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from django.db import models
 from messages_app.ids import uuid7
 from messages_app.models.delegation import owners_of
 from messages_app.models.message import Message
+from messages_app.rules.rights import Right, stored
 from messages_app.rules.states import IN_PORTAL, State
 
 # Once in the portal: readable, on its way after all, or a tombstone that says what became of it.
@@ -67,6 +68,8 @@ class Recipient(models.Model):
     shredded_at = models.DateTimeField(null=True, blank=True)
     # What the domain's policy asked of its reader when the copy was held; the message may ask for more.
     rights = models.CharField(max_length=100, blank=True)
+    # Of notices about this copy, until its reader has chosen one; "" for the portal's own.
+    notice_language = models.CharField(max_length=10, blank=True)
     # The account that claimed the held copy: bound to the account, not the address.
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed"
@@ -94,3 +97,8 @@ class Recipient(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def asked_rights(self) -> frozenset[Right]:
+        """Return what its reader may not do: by the domain's policy, and by the message itself."""
+        return stored(self.rights) | stored(self.message.rights)
