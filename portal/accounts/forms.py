@@ -63,6 +63,18 @@ class PhraseForm(forms.Form):
         self.add_error("phrase", text % {"count": tries_left})
 
 
+class SureForm(forms.Form):
+    """A box to tick before a link decides something: scanners of mail follow links and press buttons."""
+
+    sure = forms.BooleanField(
+        error_messages={"required": _("Tick the box first. It keeps programs that test links from deciding for you.")}
+    )
+
+    def __init__(self, *args: Any, label: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sure"].label = label
+
+
 class RecoveryCodeForm(forms.Form):
     """One of the codes that were saved at sign-up."""
 

@@ -1,12 +1,15 @@
-"""The page behind "this wasn't me": a GET explains, a POST acts."""
+"""The page behind "this wasn't me": a GET explains, a POST with its box ticked acts."""
 
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.client import client_of
 from portal.accounts.flows.not_me import alarm_of, freeze
+from portal.accounts.forms import SureForm
 from portal.accounts.limits import over_limit, too_many
 
 
@@ -18,7 +21,10 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "accounts/not_me_over.html", status=410)
     if request.method == "POST" and over_limit(request, "not_me"):
         return too_many(request)
-    if request.method == "POST":
+    form = SureForm(request.POST if request.method == "POST" else None, label=_("Yes, freeze this account."))
+    if form.is_valid():
+        if request.user.pk == alarm.user.pk:
+            logout(request)  # or this very session would be missing when the answer is written
         freeze(alarm, client_of(request), timezone.now())
         return render(request, "accounts/not_me_done.html", {"alarm": alarm})
-    return render(request, "accounts/not_me.html", {"alarm": alarm})
+    return render(request, "accounts/not_me.html", {"alarm": alarm, "form": form})

@@ -1,12 +1,16 @@
-"""The pages behind the links that senders get: a GET explains, a POST acts, once."""
+"""The pages behind the links that senders get: a GET explains, a POST with its box ticked acts, once."""
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.client import client_of
 from portal.accounts.flows import release
+from portal.accounts.forms import SureForm
 from portal.accounts.limits import over_limit, too_many
 
 
@@ -21,10 +25,8 @@ def gate(request: HttpRequest, token: str) -> HttpResponse:
         "address": asked.address,
         "account": asked.user,
     }
-    if request.method != "POST":
-        return render(request, "accounts/release.html", context)
-    if over_limit(request, "release"):
-        return too_many(request)
+    if answer := _unsure(request, context):
+        return answer
     done = release.release_gate(asked, client_of(request), timezone.now())
     return render(request, "accounts/release_done.html", context) if done else _over(request)
 
@@ -36,12 +38,19 @@ def lock(request: HttpRequest, token: str) -> HttpResponse:
     if user is None:
         return _over(request)
     context = {"what": "lock", "address": user.email, "account": user}
-    if request.method != "POST":
-        return render(request, "accounts/release.html", context)
-    if over_limit(request, "release"):
-        return too_many(request)
+    if answer := _unsure(request, context):
+        return answer
     done = release.release_lock(user, client_of(request))
     return render(request, "accounts/release_done.html", context) if done else _over(request)
+
+
+def _unsure(request: HttpRequest, context: dict[str, Any]) -> HttpResponse | None:
+    """Return the page that asks, None once somebody ticked that they know who it was."""
+    if request.method == "POST" and over_limit(request, "release"):
+        return too_many(request)
+    label = _("I asked them by telephone, or know in another way that it was them.")
+    form = SureForm(request.POST if request.method == "POST" else None, label=label)
+    return None if form.is_valid() else render(request, "accounts/release.html", {**context, "form": form})
 
 
 def _over(request: HttpRequest) -> HttpResponse:

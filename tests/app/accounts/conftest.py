@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 SAM = "sam@home.example"
 RITA = "rita@partner.example"
 PASSWORD = "four quiet herons wade"
+# What people tick on the pages behind links that decide.
+SURE = {"sure": "on"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

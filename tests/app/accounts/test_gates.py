@@ -19,7 +19,7 @@ from notifications.invitations import new_token
 from notifications.models import Notice
 from portal.accounts.flows import not_me
 from portal.accounts.models import FirstContact, User
-from tests.app.accounts.conftest import PASSWORD, RITA, SAM, go_to_code, go_to_password, make_held, register
+from tests.app.accounts.conftest import PASSWORD, RITA, SAM, SURE, go_to_code, go_to_password, make_held, register
 
 PHRASE = "042 917 000 551 386 204"
 OTTO = "otto@home.example"
@@ -130,8 +130,8 @@ def test_the_sender_allows_three_more_tries_once(client, held, token, mailed):
     path = link("tries")
     assert Client().get(path).status_code == 200
     assert say(client, token, PHRASE).status_code == 403
-    assert "three more times" in Client().post(path).content.decode()
-    assert Client().post(path).status_code == 410
+    assert "three more times" in Client().post(path, SURE).content.decode()
+    assert Client().post(path, SURE).status_code == 410
     assert AuditEvent.objects.get(event="accounts:gate:released").actor == "link:sender"
     assert say(client, token, PHRASE).status_code == 302
 
@@ -142,10 +142,10 @@ def test_an_old_link_allows_nothing_when_the_tries_are_used_up_again(client, hel
     for _ in range(3):
         say(client, token, "wrong")
     path = link("tries")
-    Client().post(path)
+    Client().post(path, SURE)
     for _ in range(3):
         say(client, token, "wrong")
-    assert Client().post(path).status_code == 410
+    assert Client().post(path, SURE).status_code == 410
 
 
 def test_a_phrase_that_nobody_was_told_can_not_be_tried(client, held, token, mailed):
@@ -210,9 +210,9 @@ def test_the_copy_stays_shut_until_the_sender_says_yes(client, held, token, mail
     for method in ("get", "head"):
         assert getattr(Client(), method)(path).status_code == 200
     assert standing(held) is Standing.APPROVAL
-    assert RITA in Client().post(path).content.decode()
+    assert RITA in Client().post(path, SURE).content.decode()
     assert standing(held) is Standing.READABLE
-    assert Client().post(path).status_code == 410
+    assert Client().post(path, SURE).status_code == 410
     event = AuditEvent.objects.get(event="accounts:gate:released")
     assert (event.actor, event.recipient_id) == ("link:sender", held.pk)
 
@@ -222,7 +222,7 @@ def test_each_sender_speaks_for_their_own_mail(client, held, token, mailed):
     gate(held, "sender_approval")
     gate(other, "sender_approval")
     register(client, token, mailed)
-    Client().post(link("registered", OTTO))
+    Client().post(link("registered", OTTO), SURE)
     assert (standing(held), standing(other)) == (Standing.APPROVAL, Standing.READABLE)
 
 
@@ -238,7 +238,7 @@ def test_an_account_that_exists_is_asked_about_when_mail_is_held(client, token, 
     later.claimed_by, later.claimed_at = User.objects.get(), timezone.now()
     later.save()
     gated.send(None, gate=gate(later, "sender_approval"))
-    Client().post(link("approval"))
+    Client().post(link("approval"), SURE)
     assert standing(later) is Standing.READABLE
 
 
@@ -247,7 +247,7 @@ def test_a_forged_link_opens_nothing(client, held, token, mailed, spoil):
     gate(held, "sender_approval")
     register(client, token, mailed)
     good = link("registered").split("/")[2]
-    assert Client().post(reverse("release_gate", args=[spoil(good)])).status_code == 410
+    assert Client().post(reverse("release_gate", args=[spoil(good)]), SURE).status_code == 410
     assert standing(held) is Standing.APPROVAL
 
 
@@ -255,14 +255,14 @@ def test_an_approval_is_for_the_account_that_was_named(client, held, token, mail
     gate(held, "sender_approval")
     register(client, token, mailed)
     Recipient.objects.update(claimed_by=User.objects.create_user("mallory@evil.example"))
-    assert Client().post(link("registered")).status_code == 410
+    assert Client().post(link("registered"), SURE).status_code == 410
 
 
 def test_a_link_is_good_for_30_days(client, held, token, mailed):
     gate(held, "sender_approval")
     register(client, token, mailed)
     with time_machine.travel(timezone.now() + timedelta(days=31)):
-        assert Client().post(link("registered")).status_code == 410
+        assert Client().post(link("registered"), SURE).status_code == 410
 
 
 # --- the delay
@@ -297,7 +297,7 @@ def test_mallory_who_registers_first_is_announced_and_stopped(held, token, maile
     assert {alert.parameters["browser"] for alert in alerts} == {"Mallory/1.0"}
     if found is Standing.READABLE:
         Recipient.objects.update(state=State.READ, read_at=timezone.now())
-    assert Client().post(link("registered", RITA, "not_me_url")).status_code == 200
+    assert Client().post(link("registered", RITA, "not_me_url"), SURE).status_code == 200
     held.refresh_from_db()
     assert (held.state, held.read_at) == (State.HELD, None)
     assert mallory.get(reverse("message", args=[held.pk])).status_code == 302
@@ -313,7 +313,7 @@ def test_mallory_who_reads_the_code_has_no_phrase_and_sam_hears_of_the_tries(cli
     assert Notice.objects.get(parameters__event="tries").parameters["browser"] == "Mallory/1.0"
     assert not User.objects.exists()
     assert not FirstContact.objects.filter(phrase_at__isnull=False).exists()
-    Client().post(link("tries"))
+    Client().post(link("tries"), SURE)
     prove_address(client, token, mailed)
     say(client, token, PHRASE)
     choose(client, token)
@@ -325,11 +325,11 @@ def test_a_freeze_closes_what_was_opened_and_an_approval_is_asked_for_again(clie
     register(client, token, mailed)
     used = link("registered")
     Client().post(used)
-    Client().post(link("registered", RITA, "not_me_url"))
+    Client().post(link("registered", RITA, "not_me_url"), SURE)
     user = User.objects.get()
-    assert Client().post(used).status_code == 410
+    assert Client().post(used, SURE).status_code == 410
     not_me.lift(user)
     assert standing(held) is Standing.APPROVAL
-    assert Client().post(used).status_code == 410
-    Client().post(link("approval"))
+    assert Client().post(used, SURE).status_code == 410
+    Client().post(link("approval"), SURE)
     assert standing(held) is Standing.READABLE

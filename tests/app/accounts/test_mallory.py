@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app.models import Message, Recipient
+from messages_app.models import Gate, Message, Recipient
 from messages_app.rules.states import State
 from notifications.invitations import new_token
 from notifications.models import Notice
@@ -21,7 +21,7 @@ from portal.accounts.client import Client as Asker
 from portal.accounts.flows import not_me
 from portal.accounts.flows.invitation import DIRECT
 from portal.accounts.models import User
-from tests.app.accounts.conftest import PASSWORD, RITA, SAM, go_to_code, make_held, register
+from tests.app.accounts.conftest import PASSWORD, RITA, SAM, SURE, go_to_code, make_held, register
 from tests.app.accounts.test_reset import NEW, locked, reset, sign_in
 from tests.mailroom import make_sent
 
@@ -146,6 +146,39 @@ def test_once_the_lock_is_over_the_account_can_be_deleted(rita, mailed):
         assert delete(browser)["Location"] == reverse("account_deleted")
 
 
+# --- programs that follow links and press buttons
+
+
+def press(path: str, **fields: str) -> str:
+    """Press the button of the page at `path`, as a scanner of mail does; return the page."""
+    return Client().post(path.removeprefix("http://localhost:8000"), fields).content.decode()
+
+
+@pytest.mark.parametrize("to_address", [RITA, SAM])
+def test_a_pressed_button_alone_freezes_nobody(rita, to_address):
+    link = Notice.objects.get(kind=Notice.Kind.REGISTERED, to_address=to_address).parameters["not_me_url"]
+    assert "Tick the box first" in press(link)
+    assert User.objects.get().frozen_at is None
+    assert "The account is frozen" in press(link, **SURE)
+
+
+def test_a_pressed_button_alone_lifts_no_lock(rita, mailed):
+    reset(Client(), mailed)
+    link = Notice.objects.get(parameters__event="locked").parameters["release_url"]
+    assert "Tick the box first" in press(link)
+    assert locked(rita)
+
+
+def test_a_pressed_button_alone_approves_nobody(client, held, token, mailed):
+    gate = Gate.objects.create(recipient=held, policy="sender_approval")
+    register(client, token, mailed)
+    link = Notice.objects.get(kind=Notice.Kind.REGISTERED, to_address=SAM).parameters["release_url"]
+    assert "Tick the box first" in press(link)
+    gate.refresh_from_db()
+    assert gate.passed_at is None
+    assert "can read your messages now" in press(link, **SURE)
+
+
 # --- a frozen account
 
 
@@ -263,6 +296,11 @@ def test_factors_are_changed_only_by_whoever_proved_the_password_lately(client, 
     with time_machine.travel(timezone.now() + timedelta(minutes=20), tick=False):
         answer = client.get(reverse(name))
     assert answer["Location"].startswith(reverse("account_reauthenticate"))
+
+
+def test_no_session_is_left_after_a_reset(rita, mailed):
+    reset(Client(), mailed)
+    assert not UserSession.objects.exists()
 
 
 def test_a_changed_password_signs_out_this_browser_too(client, rita):

@@ -15,7 +15,7 @@ from messages_app.rules.states import State
 from notifications.models import Notice
 from portal.accounts.flows import not_me
 from portal.accounts.models import KnownBrowser, User
-from tests.app.accounts.conftest import PASSWORD, RITA, SAM, register
+from tests.app.accounts.conftest import PASSWORD, RITA, SAM, SURE, register
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def link(to_address: str) -> str:
 
 @pytest.mark.parametrize("teller", [RITA, SAM])
 def test_owner_and_sender_can_freeze_the_account(client, rita, teller):
-    response = Client().post(link(teller))
+    response = Client().post(link(teller), SURE)
     rita.refresh_from_db()
     assert "frozen" in response.content.decode()
     assert rita.frozen_at is not None
@@ -48,7 +48,7 @@ def test_looking_at_the_link_changes_nothing(rita, method):
 
 def test_a_frozen_account_is_signed_out_everywhere(client, rita):
     assert client.get(reverse("security")).status_code == 200
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     assert client.get(reverse("security")).status_code == 302
     assert "_auth_user_id" not in client.session
 
@@ -61,7 +61,7 @@ def test_a_session_that_outlives_the_freeze_ends_at_its_next_request(client, rit
 
 def test_what_was_read_is_held_again_and_stays_with_the_account(rita, held):
     Recipient.objects.update(state=State.READ, read_at=timezone.now())
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     held.refresh_from_db()
     assert (held.state, held.read_at, held.claimed_by) == (State.HELD, None, rita)
 
@@ -69,13 +69,13 @@ def test_what_was_read_is_held_again_and_stays_with_the_account(rita, held):
 @pytest.mark.parametrize("state", [State.EXPIRED, State.RECALLED, State.RELEASING])
 def test_what_has_ended_or_is_leaving_stays_so(rita, held, state):
     Recipient.objects.update(state=state)
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     held.refresh_from_db()
     assert held.state == state
 
 
 def test_a_frozen_account_does_not_sign_in_and_is_told_calmly(rita):
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     response = Client().post(reverse("account_login"), {"login": RITA, "password": PASSWORD}, follow=True)
     assert response.status_code == 403
     assert "kept safe" in response.content.decode()
@@ -83,21 +83,21 @@ def test_a_frozen_account_does_not_sign_in_and_is_told_calmly(rita):
 
 
 def test_a_wrong_password_does_not_learn_of_the_freeze(rita):
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     response = Client().post(reverse("account_login"), {"login": RITA, "password": "wrong wrong wrong"}, follow=True)
     assert "frozen" not in response.content.decode()
 
 
 def test_the_strangers_browser_is_forgotten(rita):
     assert KnownBrowser.objects.count() == 1
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     assert not KnownBrowser.objects.exists()
 
 
 def test_the_audit_log_says_who_froze_it(rita):
     Recipient.objects.update(state=State.READ)
     for _ in range(2):
-        Client().post(link(SAM))
+        Client().post(link(SAM), SURE)
     event = AuditEvent.objects.get(event="accounts:user:frozen")
     assert event.actor == "link:sender"
     assert event.details == {"user": rita.pk, "held_again": 1}
@@ -106,23 +106,23 @@ def test_the_audit_log_says_who_froze_it(rita):
 @pytest.mark.parametrize("spoil", [lambda t: t + "x", lambda t: "x" + t, lambda _t: "nonsense"])
 def test_a_forged_link_does_nothing(rita, spoil):
     path = reverse("not_me", args=[spoil(link(RITA).split("/")[2])])
-    assert Client().post(path).status_code == 410
+    assert Client().post(path, SURE).status_code == 410
     assert not User.objects.filter(frozen_at__isnull=False).exists()
 
 
 def test_a_link_is_valid_for_30_days(rita):
     with time_machine.travel(timezone.now() + timedelta(days=31)):
-        assert Client().post(link(RITA)).status_code == 410
+        assert Client().post(link(RITA), SURE).status_code == 410
 
 
 def test_the_link_of_a_removed_account_is_over(rita):
     path = link(RITA)
     rita.delete()
-    assert Client().post(path).status_code == 410
+    assert Client().post(path, SURE).status_code == 410
 
 
 def test_after_staff_lift_it_only_a_new_password_opens_it(rita):
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     rita.refresh_from_db()
     not_me.lift(rita)
     rita.refresh_from_db()
@@ -131,7 +131,7 @@ def test_after_staff_lift_it_only_a_new_password_opens_it(rita):
 
 
 def test_no_other_way_to_sign_in_passes_a_freeze(rf, rita):
-    Client().post(link(RITA))
+    Client().post(link(RITA), SURE)
     rita.refresh_from_db()
     request = rf.post("/")
     request.session = Client().session

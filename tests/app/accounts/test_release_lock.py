@@ -13,7 +13,7 @@ from django.utils import timezone
 from messages_app.models import AuditEvent
 from notifications.models import Notice
 from portal.accounts.models import User
-from tests.app.accounts.conftest import PASSWORD, RITA, SAM, make_held, register
+from tests.app.accounts.conftest import PASSWORD, RITA, SAM, SURE, make_held, register
 from tests.app.accounts.test_reset import locked, reset, sign_in
 
 
@@ -49,7 +49,7 @@ def test_the_sender_lifts_the_lock_by_one_press(rita, mailed):
     for method in ("get", "head"):
         assert getattr(Client(), method)(link()).status_code == 200
     assert locked(rita)
-    assert RITA in Client().post(link()).content.decode()
+    assert RITA in Client().post(link(), SURE).content.decode()
     assert not locked(rita)
     event = AuditEvent.objects.get(event="accounts:lock:released")
     assert (event.actor, event.details) == ("link:sender", {"user": rita.pk})
@@ -58,10 +58,10 @@ def test_the_sender_lifts_the_lock_by_one_press(rita, mailed):
 def test_a_link_lifts_one_lock_once(rita, mailed):
     reset(Client(), mailed)
     old = link()
-    Client().post(old)
-    assert Client().post(old).status_code == 410
+    Client().post(old, SURE)
+    assert Client().post(old, SURE).status_code == 410
     reset(Client(), mailed, "six grey herons drink")
-    assert Client().post(old).status_code == 410
+    assert Client().post(old, SURE).status_code == 410
     assert locked(rita)
 
 
@@ -69,19 +69,19 @@ def test_a_link_lifts_one_lock_once(rita, mailed):
 def test_a_frozen_or_closed_account_is_not_unlocked(rita, mailed, change):
     reset(Client(), mailed)
     User.objects.update(**change)
-    assert Client().post(link()).status_code == 410
+    assert Client().post(link(), SURE).status_code == 410
 
 
 @pytest.mark.parametrize("spoil", [lambda t: t + "x", lambda _t: "nonsense"])
 def test_a_forged_link_lifts_nothing(rita, mailed, spoil):
     reset(Client(), mailed)
-    assert Client().post(reverse("release_lock", args=[spoil(link().split("/")[2])])).status_code == 410
+    assert Client().post(reverse("release_lock", args=[spoil(link().split("/")[2])]), SURE).status_code == 410
     assert locked(rita)
 
 
 def test_a_gate_s_link_is_no_lock_s(rita, mailed):
     reset(Client(), mailed)
-    assert Client().post(reverse("release_gate", args=[link().split("/")[2]])).status_code == 410
+    assert Client().post(reverse("release_gate", args=[link().split("/")[2]]), SURE).status_code == 410
 
 
 def test_a_recovery_code_from_before_the_reset_opens_earlier_mail(rita, mailed):

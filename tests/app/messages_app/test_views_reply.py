@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -152,3 +153,14 @@ def test_a_script_is_told_where_to_go(client, copy):
     path = reverse("message_reply", args=[copy.pk])
     answer = client.post(path, form_of(client, path), headers={"X-Requested-With": "XMLHttpRequest"})
     assert answer.json() == {"location": reverse("sent", args=[replies().get().pk])}
+
+
+def test_replies_have_a_limit_which_loses_nothing(client, copy, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"reply": "1/10m/user"}
+    cache.clear()
+    path = reverse("message_reply", args=[copy.pk])
+    client.post(path, form_of(client, path))
+    page = client.post(path, form_of(client, path) | {"text": "Long thoughts"}).content.decode()
+    assert "send it in ten minutes" in page
+    assert "Long thoughts" in page
+    assert replies().count() == 1

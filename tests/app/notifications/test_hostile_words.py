@@ -74,3 +74,10 @@ IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605
 )
 def test_a_browser_is_named_in_our_words(user_agent, name):
     assert browsers.name(user_agent) == name
+
+
+def test_a_code_says_which_page_it_belongs_to():
+    subject, text, html = parts(mail.CodeMail(RITA, "KQWZDB", "BCD-FGH", "first-contact"))
+    assert "BCD-FGH" in text
+    assert "BCD-FGH" in html
+    assert "KQWZDB" not in subject  # shown on a locked phone
