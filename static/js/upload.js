@@ -1,4 +1,4 @@
-/* List the chosen files with their sizes, say at once when they are too large together,
+/* List the chosen files with their sizes, say at once when they are too large together or too many,
    and show how far an upload is, with a way to stop it. Without this file the form is sent as it is. */
 "use strict";
 
@@ -12,6 +12,11 @@ document.querySelectorAll("input[type=file][data-limit]").forEach((input) => {
 
   const unit = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
   const size = (bytes) => (bytes < 1_048_576 ? `${unit.format(bytes / 1024)} KB` : `${unit.format(bytes / 1_048_576)} MB`);
+
+  const fault = (count, bytes) => {
+    if (count > Number(input.dataset.most)) return input.dataset.tooMany;
+    return bytes > Number(input.dataset.limit) ? input.dataset.tooLarge : "";
+  };
 
   input.addEventListener("change", () => {
     const files = [...input.files];
@@ -27,9 +32,11 @@ document.querySelectorAll("input[type=file][data-limit]").forEach((input) => {
         return row;
       }),
     );
-    const over = bytes > Number(input.dataset.limit);
-    total.textContent = files.length ? (over ? input.dataset.tooLarge : size(bytes)) : "";
-    input.setCustomValidity(over ? input.dataset.tooLarge : "");
+    const wrong = fault(files.length, bytes);
+    total.textContent = files.length ? wrong || size(bytes) : "";
+    total.className = wrong ? "small errorlist" : "small";
+    input.setCustomValidity(wrong);
+    input.setAttribute("aria-invalid", Boolean(wrong));
   });
 });
 
@@ -101,8 +108,10 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
 
   form.addEventListener("submit", (event) => {
     // Without files there is nothing to wait for.
-    if (!input.files.length || !input.validity.valid || !event.submitter) return;
+    if (!input.files.length || !event.submitter) return;
     event.preventDefault();
-    send(event.submitter);
+    // What is wrong is said below the chooser; sending it would only say it later.
+    if (input.validity.valid) send(event.submitter);
+    else input.focus();
   });
 });
