@@ -74,7 +74,7 @@ def invite(owner: Any, address: str, *, by: By, now: datetime) -> Delegation:
     also where `address` is the owner's own; SealingError, OSError.
     """
     mailbox = fold(address)
-    _check(owner, mailbox, now)
+    check(owner, address, now)
     letter = _letter(owner, address, now)
     parts = hold.parse_and_seal(letter.message, letter.key)
     try:
@@ -87,14 +87,13 @@ def invite(owner: Any, address: str, *, by: By, now: datetime) -> Delegation:
     return delegation
 
 
-def _check(owner: Any, mailbox: str, now: datetime) -> None:
-    """Raise CannotInvite where `mailbox` can't be invited."""
+def check(owner: Any, address: str, now: datetime) -> None:
+    """Raise CannotInvite where whoever reads mail at `address` can't be invited to read that of `owner`."""
     invited = set(of_owner(owner).values_list("address", flat=True))
     today = AuditEvent.objects.filter(
         event=audit.Event.DELEGATE_INVITED, details__owner=f"user:{owner.pk}", at__gt=now - timedelta(days=1)
     )
-    own = fold(owner.email)
-    if mailbox in {own, *invited} or len(invited) >= MOST or today.count() >= MOST_A_DAY:
+    if fold(address) in {fold(owner.email), *invited} or len(invited) >= MOST or today.count() >= MOST_A_DAY:
         raise CannotInvite
 
 

@@ -19,6 +19,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q, Que
 from messages_app import audit, sealed_headers, signals, store
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
 from messages_app.rules.gate import OPEN, FirstContactPolicy
+from messages_app.rules.rights import Right
 from messages_app.rules.scans import Verdict
 from messages_app.rules.standing import Lock, Locks, Standing, standing
 from messages_app.rules.states import State
@@ -31,6 +32,13 @@ from messages_app.sealing.stream import OpeningReader
 # The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
 UNDONE = "undone"
 _READABLE = (State.HELD, State.READ)
+# What lists need of a copy; reading a page of whole rows takes three times as long.
+_LISTED = (
+    *("address", "state", "claimed_by", "held_at", "expires_at", "ended_at", "delivered_at"),
+    *(f"message__{name}" for name in ("accepted_at", "reverse_path", "conversation")),
+    *(f"message__{name}" for name in ("key_commitment", "sealed_headers")),
+    *(f"gate__{name}" for name in ("policy", "passed_at", "opens_at")),
+)
 
 
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
@@ -39,6 +47,18 @@ class NotReadable(Exception):  # noqa: N818, reads as what the copy is
     def __init__(self, standing: Standing) -> None:
         super().__init__(standing)
         self.standing = standing
+
+
+class NotAllowed(NotReadable):
+    """The copy can be read, but `right` keeps its reader from this; its page says so."""
+
+    def __init__(self, right: Right) -> None:
+        super().__init__(Standing.READABLE)
+        self.right = right
+
+
+# What is asked of `open_copy` besides reading, and what may forbid it.
+_KEPT = {"download": Right.NO_DOWNLOAD, "reply": Right.NO_REPLY}
 
 
 @dataclass(frozen=True)
@@ -127,9 +147,10 @@ def gate_of(recipient: Recipient) -> Gate | None:
 
 def inbox_of(user: Any) -> QuerySet[Recipient]:
     """Return the copies that `user` may know of, with all that `peek` needs; a constant number of queries."""
-    addresses = Prefetch("message__recipients", Recipient.objects.only("message_id", "address"))
-    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
-    return copies.prefetch_related("wraps", addresses)
+    wraps = Prefetch("wraps", KeyWrap.objects.filter(type=KeyWrap.Type.BUCKET), to_attr="bucket_wraps")
+    addresses = Prefetch("message__recipients", Recipient.objects.only("message_id", "address"), to_attr="envelope")
+    copies = Recipient.objects.visible_to(user).select_related("message", "gate").only(*_LISTED)
+    return copies.prefetch_related(wraps, addresses)
 
 
 def newest_of_each_conversation(user: Any) -> QuerySet[Recipient]:
@@ -179,18 +200,27 @@ def peek(recipient: Recipient) -> Headers | None:
 
     Whether it may be opened is the caller's question (`standing_of`).
     """
-    return _peek(recipient.message, recipient.wraps.all())
+    try:
+        key = _copy_key(recipient)
+        return None if key is None else _headers(recipient.message, key)
+    except SealingError:
+        # One copy that doesn't open must not hide the others.
+        return None
 
 
 def peek_sent(message: Message) -> Headers | None:
     """Return the headers of a message from `sent_by`, for a list; None where they don't open."""
-    return _peek(message, message.wraps.all())
+    try:
+        key = _listed_key(message, message.wraps.all(), message.recipients.all())
+        return None if key is None else _headers(message, key)
+    except SealingError:
+        return None
 
 
 def peek_with_files(recipient: Recipient) -> tuple[Headers, list[str]] | None:
     """Return the headers and file names of a copy whose parts are prefetched, for a search; None where it is shut."""
     try:
-        key = _listed_key(recipient.message, recipient.wraps.all())
+        key = _copy_key(recipient)
         if key is None:
             return None
         return _headers(recipient.message, key), [_part_info(row, key).name for row in recipient.message.parts.all()]
@@ -204,19 +234,16 @@ def note_listed(user: Any, ip: str | None, count: int) -> None:
         audit.record(audit.Event.MESSAGES_LISTED, actor=f"user:{user.pk}", ip=ip, count=count)
 
 
-def _peek(message: Message, wraps: Iterable[KeyWrap]) -> Headers | None:
-    try:
-        key = _listed_key(message, wraps)
-        return None if key is None else _headers(message, key)
-    except SealingError:
-        # One copy that doesn't open must not hide the others.
-        return None
+def _copy_key(recipient: Recipient) -> ContentKey | None:
+    """Return the data key of a copy from `inbox_of`; None where there is none. Raises `SealingError`."""
+    wraps, envelope = recipient.bucket_wraps, recipient.message.envelope  # type: ignore[attr-defined]  # prefetched
+    return _listed_key(recipient.message, wraps, envelope)
 
 
-def _listed_key(message: Message, wraps: Iterable[KeyWrap]) -> ContentKey | None:
+def _listed_key(message: Message, wraps: Iterable[KeyWrap], envelope: Iterable[Recipient]) -> ContentKey | None:
     """Return the data key by a wrap that is prefetched; None where there is none. Raises `SealingError`."""
     wrap = next((wrap for wrap in wraps if wrap.type == KeyWrap.Type.BUCKET), None)
-    return None if wrap is None else unseal.open_wrap(wrap, message, [r.address for r in message.recipients.all()])
+    return None if wrap is None else unseal.open_wrap(wrap, message, [row.address for row in envelope])
 
 
 def _headers(message: Message, key: ContentKey) -> Headers:
@@ -226,8 +253,9 @@ def _headers(message: Message, key: ContentKey) -> Headers:
 def sent_by(user: Any) -> QuerySet[Message]:
     """Return what was written in the mailboxes of `user`, with recipients, authors and their wraps."""
     wraps = Prefetch("wraps", KeyWrap.objects.filter(author__isnull=False))
-    authors = Prefetch("author", get_user_model().objects.only("email"))
-    return _written_by(user).defer("sealed_raw").prefetch_related(wraps, authors, "recipients")
+    people = get_user_model().objects.only("email")
+    who = [Prefetch("author", people), Prefetch("on_behalf_of", people)]
+    return _written_by(user).defer("sealed_raw").prefetch_related(wraps, *who, "recipients")
 
 
 def _written_by(user: Any) -> QuerySet[Message]:
@@ -255,15 +283,27 @@ def open_copy(recipient: Recipient, user: Any, *, now: datetime, ip: str | None,
     """Return the opened copy; the first time it becomes `read`, and its sender's receivers hear of it.
 
     `details` say in the audit event what of it was opened. Raises `NotReadable`,
-    also where the copy was taken back or sent on meanwhile; `SealingError`.
+    also where the copy was taken back or sent on meanwhile, and `NotAllowed` where
+    the sender asked that this is not done; `SealingError`.
     """
     if (found := standing_of(recipient, user, now)) is not Standing.READABLE:
         raise NotReadable(found)
+    _check_rights(recipient, user, ip, details)
     opened = _open(recipient.message, unseal.recipient_key(recipient))
     with transaction.atomic():
         _mark_read(recipient, user, now, ip)
         _note(opened, user, ip, recipient=recipient.pk, **trail(recipient.claimed_by_id, user), **details)
     return opened
+
+
+def _check_rights(recipient: Recipient, user: Any, ip: str | None, details: dict[str, Any]) -> None:
+    """Raise NotAllowed, and note it, where what `details` name is not allowed."""
+    for name, right in _KEPT.items():
+        if details.get(name) and right in recipient.asked_rights:
+            message, actor, as_whom = recipient.message_id, f"user:{user.pk}", trail(recipient.claimed_by_id, user)
+            facts = {"right": right.value, **as_whom}
+            audit.record(audit.Event.RIGHT_KEPT, actor=actor, ip=ip, message=message, recipient=recipient.pk, **facts)
+            raise NotAllowed(right)
 
 
 def open_sent(message: Message, user: Any, *, now: datetime, ip: str | None, **details: Any) -> Opened:

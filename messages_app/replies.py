@@ -15,6 +15,7 @@ from messages_app import audit, compose_reply, drafts, hold, sealed_headers, sto
 from messages_app.models import Draft, Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
 from messages_app.rules.mailbox import fold, is_deliverable
+from messages_app.rules.rights import Right
 from messages_app.rules.scans import Verdict
 from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
@@ -22,7 +23,7 @@ from messages_app.sealing.content import ContentKey
 
 
 class CannotReply(ValueError):  # noqa: N818, reads as what happened
-    """The message names nobody to whom a reply could go."""
+    """The message names nobody to whom a reply could go, or asks that there is none."""
 
 
 class Infected(ValueError):  # noqa: N818, reads as what it is
@@ -85,8 +86,10 @@ def submit(
     It is from the address of the copy; its author is `user`, also as a delegate.
     It leaves after UNDO_SECONDS; until then `undo` takes it back. The `draft` that
     it was ends with it. The envelope sender is the portal's bounce address. Raises
-    CannotReply where the message names nobody; Infected.
+    CannotReply where the message names nobody, or asks for no reply; Infected.
     """
+    if Right.NO_REPLY in recipient.asked_rights:
+        raise CannotReply
     headers = _headers(recipient, unseal.recipient_key(recipient))
     people = addressees(headers, recipient.mailbox, reply_all=reply_all)
     if not people.all:

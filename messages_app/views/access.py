@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from messages_app import pickup
 from messages_app.models import Message, Recipient
 from messages_app.pickup import Opened
+from messages_app.rules.rights import NONE, Right
 from messages_app.sealing.errors import SealingError
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,16 @@ class Source:
     def url(self, page: str = "", *args: Any) -> str:
         """Return the address of `page` ("part", "original", ...) of this message; of the message itself for ""."""
         return reverse(f"{self.kind}_{page}" if page else self.kind, args=[self.pk, *args])
+
+    @property
+    def shared(self) -> bool:
+        """Return whether it is in a mailbox that the reader is a delegate of."""
+        return self.recipient is not None and pickup.is_shared(self.recipient, self.user)
+
+    @property
+    def asked_rights(self) -> frozenset[Right]:
+        """Return what the reader may not do; nothing with what was written here."""
+        return self.recipient.asked_rights if self.recipient else NONE
 
     def open(self, **details: Any) -> Opened:
         """Return the opened message, audited with `details`. Raises `NotReadable`, `SealingError`."""

@@ -100,9 +100,10 @@ def policy(*, remote_images: bool) -> str:
     )
 
 
-def document(html: str, *, remote_images: bool = False) -> HttpResponse:
+def document(html: str, *, remote_images: bool = False, no_print: bool = False) -> HttpResponse:
     """Return `html`, which was sanitised, as the sandboxed document of a frame."""
-    page = render_to_string("messages_app/body.html", {"body": mark_safe(html)})  # noqa: S308  # nh3 wrote it
+    context = {"body": mark_safe(html), "no_print": no_print}  # noqa: S308  # nh3 wrote it
+    page = render_to_string("messages_app/body.html", context)
     headers = {
         "Content-Security-Policy": policy(remote_images=remote_images),
         "Cross-Origin-Resource-Policy": "same-origin",

@@ -21,6 +21,7 @@ from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
 from messages_app.rules.frames import FrameSizes, frame_sizes
+from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealing.errors import SealingError
@@ -82,7 +83,8 @@ def not_readable(request: HttpRequest, source: Source, found: Standing) -> HttpR
         "section": "inbox",
         "recipient": recipient,
         "standing": found,
-        "words": words.of_standing(found, recipient),
+        "shared": source.shared,
+        "words": words.of_standing(found, recipient, shared=source.shared),
         **_extension(source),
     }
     return render(request, "messages_app/gone.html", context)
@@ -247,7 +249,8 @@ def body_document(request: HttpRequest, pk: UUID) -> HttpResponse:
     part = body.body_part(opened)
     if part is None:
         raise Http404
-    return body.document(body.build(source, opened, part, remote_images=remote).html, remote_images=remote)
+    html = body.build(source, opened, part, remote_images=remote).html
+    return body.document(html, remote_images=remote, no_print=Right.NO_PRINT in source.asked_rights)
 
 
 @signed_in

@@ -1,5 +1,6 @@
 """Write a reply: plain text and files, to recipients that the message itself fixes; saved as a draft meanwhile."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from messages_app.drafts import OpenDraft
 from messages_app.forms import ReplyForm
 from messages_app.models import Recipient
 from messages_app.pickup import NotReadable
+from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
 from messages_app.uploads import refused
 from messages_app.views.access import Source, received, signed_in
@@ -55,7 +57,9 @@ def _within_limit(request: HttpRequest, form: ReplyForm) -> bool:
     """Return whether one more reply may go; where not, `form` says so and keeps what was written."""
     if ratelimit.consume(request, action="reply"):
         return True
-    form.add_error(None, _("You sent many replies in a short time. Save this one as a draft, and send it in ten minutes."))
+    form.add_error(
+        None, _("You sent many replies in a short time. Save this one as a draft, and send it in ten minutes.")
+    )
     return False
 
 
@@ -102,7 +106,7 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
     """Save a draft: by its button, or (`action` is "autosave") by drafts.js, which is told when it was saved."""
     now, copy = timezone.now(), _copy(source)
     by_itself = request.POST["action"] == "autosave"
-    if pickup.standing_of(copy, source.user, now) is not Standing.READABLE or _is_sent(request, source):
+    if not _may_write(copy, source.user, now) or _is_sent(request, source):
         return JsonResponse({"saved": False}, status=409) if by_itself else redirect(source.url())
     draft = drafts.find(source.user, copy)
     form = _form(request, source, draft, unfinished=True)
@@ -116,6 +120,10 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
         return JsonResponse({"saved": True, "at": _("Draft saved at %(time)s.") % {"time": _clock(now)}})
     messages.success(request, _("Your draft is saved."))
     return _go(request, source.url("reply_all" if reply_all else "reply"))
+
+
+def _may_write(copy: Recipient, user: Any, now: datetime) -> bool:
+    return pickup.standing_of(copy, user, now) is Standing.READABLE and Right.NO_REPLY not in copy.asked_rights
 
 
 def _saved(source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool) -> None:

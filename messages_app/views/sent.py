@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
@@ -71,7 +71,7 @@ def sent_message(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _undoable(source: Source) -> dict[str, Any]:
     """Return whether the reply can be taken back, and in how many seconds it leaves."""
-    if source.message is None or not undo.can_undo(source.message):
+    if source.message is None or source.message.author_id != source.user.pk or not undo.can_undo(source.message):
         return {}
     leaves = [row.next_attempt_at for row in source.message.recipients.all() if row.next_attempt_at]
     left = (min(leaves) - timezone.now()).total_seconds() if leaves else 0
@@ -81,8 +81,10 @@ def _undoable(source: Source) -> dict[str, Any]:
 @signed_in
 @require_POST
 def take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Take a reply back before it leaves, and go on writing it."""
+    """Take a reply back before it leaves, and go on writing it; only who wrote it can."""
     source = written(request, pk)
+    if source.message is None or source.message.author_id != source.user.pk:
+        raise Http404
     try:
         answered = undo.undo(source.message, source.user, ip=source.ip)  # type: ignore[arg-type]  # `written` found it
     except (undo.TooLate, NotReadable):

@@ -28,8 +28,18 @@ class Delivery:
     sentence: str
 
 
-def of_standing(standing: Standing, recipient: Recipient) -> Words:
-    """Return what to say where a copy can't be read: what it is, since when, and whom to ask."""
+# What the one whose mailbox it is must see to, or wait for.
+_OWNERS = {Standing.LOCKED, Standing.PHRASE, Standing.APPROVAL, Standing.COOL_DOWN, Standing.PROVIDER}
+
+
+def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = False) -> Words:
+    """Return what to say where a copy can't be read: what it is, since when, and whom to ask.
+
+    With `shared` it is said to a delegate.
+    """
+    if shared and standing in _OWNERS:
+        text = _("It opens once whoever has the mailbox %(mailbox)s has done what is needed, or by itself. Ask them.")
+        return Words(_standing_words(standing)[0], text % {"mailbox": recipient.address})
     facts = {
         "sender": recipient.message.reverse_path or _("the sender"),
         "expired": _day(recipient.expires_at),

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
 from messages_app import audit, audit_chain, hold
-from messages_app.models import Attempt, AuditHead, AuditLink, BucketKey, KeyWrap, Message, Recipient
+from messages_app.models import Attempt, AuditHead, AuditLink, BucketKey, Delegation, KeyWrap, Message, Recipient
 from notifications.models import Notice
 from portal.accounts.models import User
 from tests.app.staff.certificates import ca_pem
@@ -190,6 +190,8 @@ def everything(db) -> dict[str, object]:
     DomainPolicy.objects.create(pattern="partner.example")
     TrustedCertificate.objects.create(name="Partner CA", pem=ca_pem())
     DomainHistory.objects.create(domain="partner.example")
+    office = User.objects.create_user("office@partner.example")
+    Delegation.objects.create(owner=office, address="otto@partner.example", invited_at=now)
     return {name: model.objects.first() for name, model in MODELS.items()}
 
 
