@@ -324,7 +324,7 @@ def test_a_freeze_closes_what_was_opened_and_an_approval_is_asked_for_again(clie
     gate(held, "sender_approval")
     register(client, token, mailed)
     used = link("registered")
-    Client().post(used)
+    Client().post(used, SURE)
     Client().post(link("registered", RITA, "not_me_url"), SURE)
     user = User.objects.get()
     assert Client().post(used, SURE).status_code == 410
