@@ -218,6 +218,10 @@ STORAGES = {
 }
 # Uploads are sealed as they arrive: nothing unsealed touches the disk.
 FILE_UPLOAD_HANDLERS = ["messages_app.uploads.SealedUploadHandler"]
+# What one account may keep in drafts, and send in 24 hours: bytes, and how many replies.
+DRAFT_QUOTA = env.int("DRAFT_QUOTA", default=200 * 1024 * 1024)
+REPLY_BYTES_PER_DAY = env.int("REPLY_BYTES_PER_DAY", default=500 * 1024 * 1024)
+REPLIES_PER_DAY = env.int("REPLIES_PER_DAY", default=200)
 # A scanner of attachments: the path of clamd's socket, or host:port. Empty: none.
 CLAMD_SOCKET = env.str("CLAMD_SOCKET", default="")
 # What could not be scanned stays shut until it was; otherwise it is offered with these words.
@@ -271,7 +275,7 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Accounts (allauth). First contact is our own flow; its sign-up stays closed.
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["portal.accounts.lookup.EvenBackend"]
 PASSWORD_HASHERS = ["portal.accounts.hashers.BoundedArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from messages_app import drafts, pickup, replies
+from messages_app import drafts, pickup, quotas, replies
 from messages_app.drafts import OpenDraft
 from messages_app.forms import ReplyForm
 from messages_app.models import Recipient
@@ -47,10 +47,23 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
     people = replies.recipients_for(copy, reply_all=reply_all)
     draft = drafts.find(source.user, copy)
     form = _form(request, source, draft)
-    if people.all and form.is_valid() and _within_limit(request, form):
+    if people.all and form.is_valid() and _within_quota(source, form, draft) and _within_limit(request, form):
         return _submit(request, source, form, draft, reply_all=reply_all)
     context = {"headers": opened.headers, "people": people}
     return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
+
+
+def _within_quota(source: Source, form: ReplyForm, draft: OpenDraft | None) -> bool:
+    """Return whether the reply fits into what its writer may send in a day; where not, `form` says so."""
+    remove = form.cleaned_data["remove"]
+    size = _new_bytes(form) + sum(file.size for file in (draft.files if draft else ()) if file.pk not in remove)
+    if fault := quotas.why_not_send(source.user, size, timezone.now()):
+        form.add_error("attachments" if size else None, fault)
+    return not fault
+
+
+def _new_bytes(form: ReplyForm) -> int:
+    return sum(file.size or 0 for file in form.cleaned_data["attachments"])
 
 
 def _within_limit(request: HttpRequest, form: ReplyForm) -> bool:
@@ -110,7 +123,7 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
         return JsonResponse({"saved": False}, status=409) if by_itself else redirect(source.url())
     draft = drafts.find(source.user, copy)
     form = _form(request, source, draft, unfinished=True)
-    valid = form.is_valid()
+    valid = form.is_valid() and _may_keep(source, form)
     if not valid and by_itself:
         return JsonResponse({"saved": False}, status=422)
     if not valid:
@@ -120,6 +133,13 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
         return JsonResponse({"saved": True, "at": _("Draft saved at %(time)s.") % {"time": _clock(now)}})
     messages.success(request, _("Your draft is saved."))
     return _go(request, source.url("reply_all" if reply_all else "reply"))
+
+
+def _may_keep(source: Source, form: ReplyForm) -> bool:
+    """Return whether the files fit into what its writer may keep in drafts; where not, `form` says so."""
+    if fault := quotas.why_not_keep(source.user, _new_bytes(form)):
+        form.add_error("attachments", fault)
+    return not fault
 
 
 def _may_write(copy: Recipient, user: Any, now: datetime) -> bool:
