@@ -17,7 +17,7 @@ from messages_app.sealing.buckets import expiry_bucket
 from messages_app.sealing.content import ContentKey
 from tests.factories import RITA, SAM, make_recipient
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "portal.accounts.lookup.EvenBackend"
 RAW = b"Subject: Offer\r\n\r\nDear Rita\r\n"
 
 

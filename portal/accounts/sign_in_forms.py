@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from messages_app.rules.mailbox import fold
+from portal.accounts import lookup, mailing
 from portal.accounts.codes import RESET_REFERENCE, new_reference
 
 NEW_PASSWORD = {
@@ -72,11 +73,15 @@ class PortalResetForm(_Plain, ResetPasswordForm):
         What was typed must not be where the code goes, nor what its limit counts: the
         same mailbox can be written in any number of ways.
         """
-        return fold(super().clean_email())
+        email: str = fold(self.cleaned_data["email"])
+        self.users = [user for user in lookup.users_of(email) if user.is_active]
+        return email
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """Begin the reset. The reference is made for an unknown address too: the answer must not differ."""
+        """Begin the reset. Reference and mailing cost the same for an unknown address: the answer must not differ."""
         request.session[RESET_REFERENCE] = new_reference()
+        if not self.users:
+            mailing.send_nothing()
         email: str = super().save(request, **kwargs)
         return email
 
@@ -85,6 +90,13 @@ class PortalResetCodeForm(_Plain, ConfirmPasswordResetCodeForm):
     """The code of a reset."""
 
     words: _Words = {"code": MAILED_CODE}
+
+    def clean_code(self) -> str:
+        """Return the code. Where none was mailed, look for an account all the same, as allauth does for a wrong one."""
+        if not self.expected_code:
+            lookup.as_if_known()
+        code: str = super().clean_code()
+        return code
 
 
 class PortalVerificationCodeForm(_Plain, ConfirmEmailVerificationCodeForm):

@@ -13,10 +13,14 @@ DIRECT = "pick-up"
 
 
 def newest_waiting(typed: str) -> Recipient | None:
-    """Return the newest message that waits for the mailbox `typed` and that no account has claimed, None without."""
-    waiting = Recipient.objects.filter(mailbox=fold(typed.strip()), state__in=IN_PORTAL, claimed_at=None)
+    """Return the newest message that waits for the mailbox `typed` and that no account has claimed, None without.
+
+    None also where the mailbox has an account; the same two queries for every address.
+    """
+    mailbox = fold(typed.strip())
+    waiting = Recipient.objects.filter(mailbox=mailbox, state__in=IN_PORTAL, claimed_at=None)
     recipient = waiting.select_related("message").order_by("-held_at").first()
-    return None if has_account(recipient) else recipient
+    return None if _is_taken(mailbox) else recipient
 
 
 def recipient_of(token: str) -> Recipient | None:
@@ -40,7 +44,12 @@ def is_over(recipient: Recipient | None) -> bool:
 
 
 def has_account(recipient: Recipient | None) -> bool:
-    """Return whether the mailbox of `recipient` belongs to an account: then one signs in."""
-    if recipient is None:
-        return False
-    return bool(EmailAddress.objects.filter(email=recipient.mailbox, verified=True).exists())
+    """Return whether the mailbox of `recipient` belongs to an account: then one signs in.
+
+    Asked for a link that points nowhere too, at the same cost.
+    """
+    return _is_taken(recipient.mailbox if recipient else "")
+
+
+def _is_taken(mailbox: str) -> bool:
+    return bool(EmailAddress.objects.filter(email=mailbox, verified=True).exists())

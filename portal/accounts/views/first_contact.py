@@ -118,7 +118,7 @@ def _answer_address(request: HttpRequest, token: str, recipient: Recipient | Non
         recipient = invitation.newest_waiting(typed)
     if over_limit(request, "first_contact", _limited(token, recipient, typed)):
         return too_many(request)
-    if recipient and invitation.has_account(recipient):
+    if token != invitation.DIRECT and invitation.has_account(recipient):
         return _to_sign_in(recipient)
     started = first_contact.start(token, recipient, typed, timezone.now())
     if not started.provider_only:
@@ -142,6 +142,7 @@ def _limited(token: str, recipient: Recipient | None, typed: str) -> str:
 def _mail_code(request: HttpRequest, started: Started) -> None:
     recipient = started.recipient
     if recipient is None:
+        mailing.send_nothing()
         return
     language = get_language() or "en"
     mailing.send_code(

@@ -86,8 +86,8 @@ def mailed(monkeypatch) -> Mailed:
     """Codes are caught before the thread that would mail them."""
     caught = Mailed()
 
-    def catch(_function, letter):
-        caught.all.append((letter.to_address, letter.code, letter.reference, letter.purpose))
+    def catch(_function, *letters):
+        caught.all += [(each.to_address, each.code, each.reference, each.purpose) for each in letters]
 
     monkeypatch.setattr(mailing, "submit", catch)
     return caught
