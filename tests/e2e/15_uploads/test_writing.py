@@ -1,0 +1,227 @@
+"""A reply on a slow line, with too much in it, left half-way, and taken back: nothing of it is lost."""
+
+import contextlib
+import os
+import re
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.harness import pickup
+from tests.harness.browser import reader
+from tests.harness.internet import DEFECTS
+from tests.harness.tours.reader import AWAY
+from tests.harness.tours.walker import Walker
+
+pytestmark = pytest.mark.needs("chromium", "smtp-sink", "stunnel")
+
+MEGABYTE = 1024 * 1024
+SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": MEGABYTE}
+FAST = SLOW | {"uploadThroughput": -1}
+TEXT = "Thank you, Sam."
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def account(stacks, net, browser):
+    """Give Rita's address and her signed-in browser's cookies: one account for all of these tests."""
+    postern = stacks("embedded")
+    address = net.partner("writing", DEFECTS["self-signed"]).mailbox()
+    with reader(browser) as somebody:
+        walker = Walker(postern, net, somebody.page, None)
+        walker.hold(address)
+        pickup.first_contact(somebody.page, postern, address)
+        yield walker, address, somebody.context.storage_state()
+
+
+@pytest.fixture
+def write(account, browser):
+    """Open the form of a reply to a new message, with JavaScript or without; give its page."""
+    walker, address, state = account
+    with contextlib.ExitStack() as open_browsers:
+
+        def page(*, javascript=True, before=lambda _page: None, own_session=False):
+            path = f"/messages/{walker.hold(address)[-1]}/reply/"
+            known = {} if own_session else {"storage_state": state}
+            rita = open_browsers.enter_context(reader(browser, javascript=javascript, **known))
+            rita.page.set_default_timeout(PATIENCE)
+            before(rita.page)
+            rita.page.goto(walker.postern.url + path)
+            if own_session:
+                sign_in(rita.page, address)
+            rita.page.locator("textarea").fill(TEXT)
+            return rita.page
+
+        yield page
+
+
+def sign_in(page, address):
+    page.get_by_label("Email").first.fill(address)
+    page.get_by_label("Password", exact=True).fill(pickup.PASSWORD)
+    press(page, "Sign in")
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Make files of a size; the large ones have holes."""
+
+    def make(name, size):
+        path = tmp_path / name
+        with path.open("wb") as made:
+            made.truncate(size)
+        return path
+
+    return make
+
+
+def line(page, conditions):
+    """Let the line of `page` be slow, or fast again."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    devtools.send("Network.emulateNetworkConditions", conditions)
+
+
+def choose(page, *files):
+    page.locator("input[type=file]").set_input_files(list(files))
+
+
+def press(page, words):
+    page.get_by_role("button", name=re.compile(f"^{words}")).first.click()
+
+
+def test_a_slow_upload_says_how_far_it_is_and_can_be_stopped_and_sent_again(write, file):
+    page = write()
+    choose(page, file("plans.bin", 20 * MEGABYTE))
+    line(page, SLOW)
+    press(page, "Send")
+    expect(page.locator("[data-upload-status]")).to_have_text(re.compile(r"^[1-9]\d?\s?%$"))
+    assert 0 < page.locator("progress").evaluate("bar => bar.value") < 100
+    cancel = page.get_by_role("button", name="Cancel the upload")
+    expect(cancel).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The upload was cancelled. Nothing was sent.")).to_be_visible()
+    expect(page.locator("textarea")).to_have_value(TEXT)
+    line(page, FAST)
+    press(page, "Send")
+    page.wait_for_url("**/sent/**")
+    expect(page.get_by_text("plans.bin")).to_be_visible()
+    expect(page.get_by_text("20.0 MB")).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_several_files_go_along_and_their_limits_are_said_first(write, file, javascript):
+    page = write(javascript=javascript)
+    expect(page.get_by_text("Up to 50 files, 50.0 MB together.")).to_be_visible()
+    names = ["one.txt", "two.txt", "three.txt"]
+    choose(page, *[file(name, 100) for name in names])
+    if javascript:
+        assert page.locator(".file-list li span:first-child").all_inner_texts() == names
+    press(page, "Send")
+    page.wait_for_url("**/sent/**")
+    assert page.locator(".attachment-name bdi").all_inner_texts() == names
+
+
+def is_sending(request):
+    """Return whether it is the form that is sent: drafts save themselves meanwhile."""
+    return request.is_navigation_request() or "x-requested-with" in request.headers
+
+
+TOO_MUCH = {
+    "too large": ([("large.bin", 50 * MEGABYTE + 1)], "too large together: the limit is 50.0"),
+    "too many": ([(f"{number}.txt", 1) for number in range(51)], "at most 50 files"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_what_is_too_much_is_said_before_anything_is_sent(write, file, what):
+    page, (files, words) = write(), TOO_MUCH[what]
+    choose(page, *[file(name, size) for name, size in files])
+    expect(page.locator("form[data-reply] .errorlist")).to_contain_text(words)
+    posted = []
+    page.on("request", lambda request: posted.append(request.url) if is_sending(request) else None)
+    press(page, "Send")
+    expect(page.locator("input[type=file]")).to_be_focused()
+    choose(page, file("small.txt", 10))
+    expect(page.locator("form[data-reply] .errorlist")).to_have_count(0)
+    assert posted == []
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_without_javascript_what_is_too_much_is_refused_and_the_text_kept(write, file, what):
+    page, (files, words) = write(javascript=False), TOO_MUCH[what]
+    choose(page, *[file(name, size) for name, size in files])
+    press(page, "Send")
+    expect(page.locator(".error-summary")).to_contain_text(words)
+    expect(page.locator("textarea")).to_have_value(TEXT)
+    expect(page.get_by_text("Please choose the files again")).to_be_visible()
+
+
+def test_a_draft_saves_itself_and_is_there_after_a_reload(write):
+    page = write()
+    expect(page.locator("[data-draft-status]")).to_contain_text("Draft saved at")
+    page.reload()
+    expect(page.locator("textarea")).to_have_value(TEXT)
+
+
+def test_without_javascript_a_button_saves_the_draft(write):
+    page = write(javascript=False)
+    press(page, "Save draft")
+    expect(page.get_by_text("Your draft is saved.")).to_be_visible()
+    page.reload()
+    expect(page.locator("textarea")).to_have_value(TEXT)
+
+
+def test_the_end_of_a_session_is_announced_and_put_off_by_one_key(write):
+    page = write(before=lambda page: page.clock.install())
+    limit = int(page.locator("body").get_attribute("data-session-seconds"))
+    page.clock.fast_forward(1000 * (limit - 90))
+    dialog = page.get_by_role("dialog", name="Are you still there?")
+    expect(dialog.get_by_role("button", name="Stay signed in")).to_be_focused()
+    expect(page.locator("[data-draft-status]")).to_contain_text("Draft saved at")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => !document.activeElement.matches('main *')"), "the page behind is out of reach"
+    page.keyboard.press("Shift+Tab")
+    with page.expect_response("**/account/stay/") as answer:
+        page.keyboard.press("Enter")
+    assert answer.value.status == 204
+    expect(dialog).to_be_hidden()
+    expect(page.locator("textarea")).to_be_focused()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_after_the_end_of_a_session_nothing_stays_on_the_screen_and_the_draft_is_kept(write, account, javascript):
+    walker, _address, _state = account
+    page = write(javascript=javascript, own_session=True)
+    press(page, "Save draft")
+    expect(page.get_by_text("Your draft is saved.")).to_be_visible()
+    expect(page.locator(".foot")).to_contain_text("You are signed out after 30 minutes")
+    walker.postern.ask(AWAY, key=next(each["value"] for each in page.context.cookies() if "session" in each["name"]))
+    page.reload()
+    expect(page.get_by_text("You were signed out after 30 minutes without activity.")).to_be_visible()
+    assert TEXT not in page.content()
+
+
+@contextlib.contextmanager
+def still(process):
+    """Let nothing leave meanwhile, however slow this machine is."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_a_reply_can_be_taken_back_before_it_leaves(write, account, file, javascript):
+    page = write(javascript=javascript)
+    choose(page, file("notes.txt", 10))
+    walker, _address, _state = account
+    with still(walker.postern.processes[walker.postern.worker]):
+        press(page, "Send")
+        page.wait_for_url("**/sent/**")
+        press(page, "Undo")
+        expect(page.get_by_text("It is a draft again.")).to_be_visible()
+    expect(page.locator("textarea")).to_have_value(TEXT)
+    expect(page.get_by_text("notes.txt")).to_be_visible()
