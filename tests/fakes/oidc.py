@@ -142,7 +142,7 @@ class Provider:
         return jwt.encode(claims, key=key, algorithm="RS256", headers={"kid": "1"})
 
 
-PAGE = """<!doctype html><html lang="en"><title>Partner ID</title><h1>Partner ID</h1>
+PAGE = """<!doctype html><html lang="en"><title>Partner ID</title><link rel="icon" href="data:,"><h1>Partner ID</h1>
 <form method="post" action="/authorize">{fields}<button>Sign in as {who}</button></form></html>"""
 
 

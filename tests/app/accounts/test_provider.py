@@ -223,7 +223,7 @@ def test_looking_at_a_page_begins_nothing(client, provider):
     ({"forged": True}, "invalid"),
     ({"unsigned": True}, "invalid"),
 ])  # fmt: skip
-def test_a_token_that_proves_less_opens_nothing(client, provider, only, token, what, reason):
+def test_a_token_that_proves_less_opens_nothing(client, provider, only, token, what, reason):  # noqa: PLR0917
     provider.__dict__.update(what)
     response = by_provider(client, token)
     assert (response.status_code, response.context["why"]) == (403, reason)
@@ -243,7 +243,7 @@ def test_who_was_refused_is_in_the_log_without_an_address(client, provider, toke
     ({"denies": True}, 403, "cancelled"),
     ({"state": "made-up"}, 410, "stale"),
 ])  # fmt: skip
-def test_a_way_back_without_an_answer_ends_on_a_calm_page(client, provider, token, what, status, reason):
+def test_a_way_back_without_an_answer_ends_on_a_calm_page(client, provider, token, what, status, reason):  # noqa: PLR0917
     provider.__dict__.update(what)
     response = by_provider(client, token)
     assert (response.status_code, response.context["why"]) == (status, reason)
@@ -323,7 +323,7 @@ def test_a_request_adds_nothing_to_what_is_asked(client, provider):
     ("microsoft", {"tid": "99999999-2222-3333-4444-555555555555", "xms_edov": True}, "other-organisation"),
     ("microsoft", {"xms_edov": True}, "other-organisation"),
 ])  # fmt: skip
-def test_a_large_provider_speaks_for_the_organisation_alone(client, provider, token, settings, kind, claims, reason):
+def test_a_large_provider_speaks_for_the_organisation_alone(client, provider, token, settings, kind, claims, reason):  # noqa: PLR0917
     tenant = {"tenant": TENANT} if kind == "microsoft" else {}
     use(settings, provider.settings("partner.example", kind=kind, **tenant))
     provider.account = fake.Account(RITA, claims=claims)
@@ -398,7 +398,7 @@ def test_a_second_factor_is_asked_for_here_too_and_the_gate_opens_after_it(clien
     assert standing(held) is Standing.PROVIDER
 
 
-def test_an_account_by_password_opens_such_mail_by_linking_itself(client, provider, rita, token, held, mailed):
+def test_an_account_by_password_opens_such_mail_by_linking_itself(client, provider, rita, token, held, mailed):  # noqa: PLR0917
     Recipient.objects.update(claimed_by=rita, claimed_at=timezone.now())
     Gate.objects.create(recipient=held, policy="oidc")
     client.post(reverse("account_login"), {"login": RITA, "password": PASSWORD})
@@ -439,7 +439,7 @@ def test_a_password_sign_in_opens_nothing_of_it(client, provider, held, token, m
     assert standing(held) is Standing.PROVIDER
 
 
-def test_a_reset_by_mail_shuts_it_and_the_provider_opens_it_again(client, provider, only, held, token, rf):
+def test_a_reset_by_mail_shuts_it_and_the_provider_opens_it_again(client, provider, only, held, token, rf):  # noqa: PLR0917
     by_provider(client, token)
     request = rf.post("/")
     request.session = client.session
