@@ -5,17 +5,23 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from messages_app import audit, retention, signals
+from messages_app import audit, pickup, retention, signals
 from messages_app.models import Recipient
+from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 
 _DELETABLE = [State.HELD, State.READ]
 
 
 def may_delete(recipient: Recipient, user: Any) -> bool:
-    """Return whether `user` may delete the copy: it is in their own mailbox, and in the portal."""
-    return recipient.claimed_by_id == user.pk and recipient.state in _DELETABLE
+    """Return whether `user` may delete the copy: it is in their own mailbox, and they could read it now.
+
+    Whoever may not read, for a lock or a gate, may not destroy either.
+    """
+    readable = pickup.standing_of(recipient, user, timezone.now()) is Standing.READABLE
+    return recipient.claimed_by_id == user.pk and readable
 
 
 @transaction.atomic

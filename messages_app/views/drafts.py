@@ -18,6 +18,7 @@ from messages_app import drafts as store
 from messages_app import pickup
 from messages_app.drafts import OpenDraft
 from messages_app.models import Draft, DraftFile
+from messages_app.rules.standing import Standing
 from messages_app.views import inbox
 from messages_app.views.access import client_ip, signed_in
 from messages_app.views.paging import Page, page_of
@@ -72,7 +73,11 @@ def _row(draft: Draft, answered: inbox.Row | None) -> Row:
 @signed_in
 @require_POST
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Delete a draft for good."""
-    store.shred(get_object_or_404(store.drafts_of(request.user).select_related("answers"), pk=pk))
+    """Delete a draft for good; while its message is locked the page of that says why not."""
+    user: Any = request.user
+    draft = get_object_or_404(store.drafts_of(user).select_related("answers"), pk=pk)
+    if pickup.standing_of(draft.answers, user, timezone.now()) is Standing.LOCKED:
+        return redirect("message", pk=draft.answers_id)
+    store.shred(draft)
     messages.success(request, _("The draft is deleted."))
     return redirect("drafts")

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
+from django.utils import timezone
 
-from messages_app.models import KeyWrap
+from messages_app import drafts
+from messages_app.models import Gate, KeyWrap
 from messages_app.rules.states import State
 from notifications.models import Notice
 from tests.factories import RITA, SAM
@@ -73,3 +76,18 @@ def test_nobody_else_deletes(rita):
     copy = make_copy(rita, text="x", age=timedelta(hours=1))
     mallory = signed_in(make_user("mallory@else.example"))
     assert mallory.post(reverse("message_delete", args=[copy.pk])).status_code == 404
+
+
+def test_whoever_may_not_read_may_not_destroy(rita):
+    now = timezone.now()
+    locked, gated = (make_copy(rita, text=text, age=timedelta(hours=1)) for text in ("x", "y"))
+    new = make_copy(rita, text="z")
+    draft = drafts.save(rita, locked, text="begun", reply_all=False, now=now)
+    Gate.objects.create(recipient=gated, policy="sender_approval")
+    lock = {"earlier_mail_locked_until": now + timedelta(hours=24), "earlier_mail_before": now - timedelta(minutes=5)}
+    get_user_model().objects.update(**lock)
+    client = signed_in(get_user_model().objects.get())
+    statuses = {copy.pk: delete(client, copy).status_code for copy in (locked, gated, new)}
+    assert statuses == {locked.pk: 404, gated.pk: 404, new.pk: 200}
+    assert client.post(reverse("draft_delete", args=[draft.pk]))["Location"] == reverse("message", args=[locked.pk])
+    assert drafts.drafts_of(rita).filter(pk=draft.pk).exists()
