@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from messages_app import reasons
 from messages_app.models import Gate, Recipient
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
@@ -131,7 +132,7 @@ def of_delivery(recipient: Recipient) -> Delivery:
     """Return how far the copy of `recipient` has come, in words for whoever wrote the message."""
     state = State(recipient.state)
     if state is State.BOUNCED:
-        why = recipient.reason_text or _("Their mail server refused it.")
+        why = reasons.plain(recipient) or _("Their mail server refused it.")
         return Delivery("danger", _("Could not be delivered"), why)
     if state is State.DEFERRED:
         return Delivery("accent", _("On its way"), _("It could not be handed over yet; we keep trying."))
@@ -146,7 +147,7 @@ def _waiting(recipient: Recipient) -> Delivery:
         "address": recipient.address,
         "until": _day(recipient.expires_at),
     }
-    return Delivery("accent", _("Waiting in the portal"), f"{told} {recipient.reason_text}".strip())
+    return Delivery("accent", _("Waiting in the portal"), f"{told} {reasons.plain(recipient)}".strip())
 
 
 def _delivery_words() -> dict[State, Delivery]:
