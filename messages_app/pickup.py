@@ -6,10 +6,11 @@ before the first byte leaves. Only what is readable is ever unsealed.
 """
 
 import json
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -39,6 +40,22 @@ _LISTED = (
     *(f"message__{name}" for name in ("key_commitment", "sealed_headers")),
     *(f"gate__{name}" for name in ("policy", "passed_at", "opens_at")),
 )
+
+
+class _Wrap(NamedTuple):
+    """The columns of a `KeyWrap` that opening it takes."""
+
+    recipient_id: UUID
+    author_id: Any
+    type: str
+    key_id: str
+    sealed_key: bytes
+
+
+class _Address(NamedTuple):
+    """One address of an envelope."""
+
+    address: str
 
 
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
@@ -149,18 +166,36 @@ def inbox_of(user: Any) -> QuerySet[Recipient]:
     """Return the copies that `user` may know of, with all that `peek` needs; a constant number of queries."""
     wraps = Prefetch("wraps", KeyWrap.objects.filter(type=KeyWrap.Type.BUCKET), to_attr="bucket_wraps")
     addresses = Prefetch("message__recipients", Recipient.objects.only("message_id", "address"), to_attr="envelope")
-    copies = Recipient.objects.visible_to(user).select_related("message", "gate").only(*_LISTED)
-    return copies.prefetch_related(wraps, addresses)
+    return _copies_of(user).prefetch_related(wraps, addresses)
+
+
+def _copies_of(user: Any) -> QuerySet[Recipient]:
+    return Recipient.objects.visible_to(user).select_related("message", "gate").only(*_LISTED)
+
+
+def bring_keys(copies: Sequence[Recipient]) -> None:
+    """Give `copies` what `peek` needs, in two queries, at a third of what rows that are prefetched cost."""
+    wraps, envelopes = defaultdict(list), defaultdict(list)
+    of_copies = KeyWrap.objects.filter(type=KeyWrap.Type.BUCKET, recipient__in=[copy.pk for copy in copies])
+    for row in of_copies.values_list(*_Wrap._fields):
+        wraps[row[0]].append(_Wrap(*row))
+    addressed = Recipient.objects.filter(message__in=[copy.message_id for copy in copies])
+    for message, address in addressed.values_list("message_id", "address"):
+        envelopes[message].append(_Address(address))
+    for copy in copies:
+        # The names that `inbox_of` prefetches under.
+        vars(copy)["bucket_wraps"] = wraps[copy.pk]
+        vars(copy.message)["envelope"] = envelopes[copy.message_id]
 
 
 def newest_of_each_conversation(user: Any) -> QuerySet[Recipient]:
-    """Return of each conversation that `user` is in the copy that came last, with all that `peek` needs."""
+    """Return of each conversation that `user` is in the copy that came last; for `peek` they need `bring_keys`."""
     same = Recipient.objects.visible_to(user).filter(message__conversation=OuterRef("message__conversation"))
     if owners_of(user):
         # A message to two mailboxes that one person reads is a line in each.
         same = same.filter(claimed_by=OuterRef("claimed_by"))
     later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
-    return inbox_of(user).filter(~Exists(same.filter(later)))
+    return _copies_of(user).filter(~Exists(same.filter(later)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A message's data key (DEK) and everything that is sealed under it."""
 
 import secrets
+from functools import cached_property
 from typing import BinaryIO
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from messages_app.sealing.stream import OpeningReader, SealingWriter, Target
 
 DEK = 32
 NONCE = 12
+FIELDS_KEPT = 4
 
 
 class ContentKey:
@@ -30,6 +32,7 @@ class ContentKey:
             raise ValueError(f"a data key has {DEK} bytes, not {len(dek)}")
         self.dek = dek
         self.message_id = message_id
+        self._fields: dict[str, AESGCM] = {}
 
     @classmethod
     def new(cls, message_id: UUID) -> "ContentKey":
@@ -40,7 +43,7 @@ class ContentKey:
         # Never the key: this ends up in tracebacks.
         return f"<ContentKey of {self.message_id}>"
 
-    @property
+    @cached_property
     def commitment(self) -> bytes:
         """Return 32 bytes that belong to this key and message alone, and say nothing about the key.
 
@@ -70,9 +73,18 @@ class ContentKey:
         context = self._context("field", name)
         sealed = bytes(sealed)
         try:
-            return AESGCM(self._derive(context)).decrypt(sealed[:NONCE], sealed[NONCE:], context)
+            return self._field_cipher(name, context).decrypt(sealed[:NONCE], sealed[NONCE:], context)
         except (InvalidTag, ValueError):
             raise Broken("a sealed field is not what was sealed") from None
+
+    def _field_cipher(self, name: str, context: bytes) -> AESGCM:
+        """Return the cipher of a field; those of the first few are kept with this key, for lists ask again."""
+        found = self._fields.get(name)
+        if found is None:
+            found = AESGCM(self._derive(context))
+            if len(self._fields) < FIELDS_KEPT:
+                self._fields[name] = found
+        return found
 
     def _context(self, kind: str, name: str) -> bytes:
         return pack(VERSION, self.message_id.bytes, kind, name)

@@ -4,22 +4,37 @@
 (draft-connolly-cfrg-xwing-kem) is what is kept, and the pair is made from it again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import shake_256
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
+from messages_app.sealing.content import ContentKey
+from messages_app.sealing.hpke import SUITE
+
 SEED = 32
+# So many data keys are kept beside the bucket key that opened them: 3 KB each.
+KEPT = 1024
 
 
 @dataclass(frozen=True, repr=False)
 class KeyPair:
-    """A bucket's private key, and its public half as 1216 bytes."""
+    """A bucket's private key, and its public half as 1216 bytes.
+
+    `open` returns a message's data key, by the sealed bytes, the `info` that they are bound to, and
+    the message's id; InvalidTag or ValueError where they don't fit. What it opened it keeps: to open
+    one costs 0.12 ms, and a list shows fifty. Other bytes or another envelope are opened, and
+    refused, anew; and what is kept goes with this object: it never outlives the key that opens it.
+    """
 
     private: MLKEM768X25519PrivateKey
     public: bytes
+    open: Callable[[bytes, bytes, UUID], ContentKey]
 
 
 def key_pair(seed: bytes) -> KeyPair:
@@ -28,4 +43,13 @@ def key_pair(seed: bytes) -> KeyPair:
     mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
     curve = X25519PrivateKey.from_private_bytes(expanded[64:])
     public = mlkem.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
-    return KeyPair(MLKEM768X25519PrivateKey(mlkem, curve), public)
+    private = MLKEM768X25519PrivateKey(mlkem, curve)
+    return KeyPair(private, public, _opener(private))
+
+
+def _opener(private: MLKEM768X25519PrivateKey) -> Callable[[bytes, bytes, UUID], ContentKey]:
+    @lru_cache(maxsize=KEPT)
+    def opened(sealed: bytes, info: bytes, message_id: UUID) -> ContentKey:
+        return ContentKey(SUITE.decrypt(sealed, private, info), message_id)
+
+    return opened

@@ -10,7 +10,7 @@ from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.sealing import keystore
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Unopenable
-from messages_app.sealing.hpke import SUITE, wrap_info
+from messages_app.sealing.hpke import wrap_info
 
 
 def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> ContentKey:
@@ -30,7 +30,7 @@ def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> Con
     )
     pair = keystore.opened(wrap.key_id)
     try:
-        key = ContentKey(SUITE.decrypt(bytes(wrap.sealed_key), pair.private, info), message.pk)
+        key = pair.open(bytes(wrap.sealed_key), info, message.pk)
     except (InvalidTag, ValueError):
         raise Unopenable("a wrap doesn't open: it, or the envelope that it binds, was changed") from None
     if not hmac.compare_digest(key.commitment, bytes(message.key_commitment)):

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils import dateformat, timezone
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,28 +15,57 @@ _DAY = 86_400
 _SOON = 7
 
 
-@register.filter
-def short_date(moment: datetime) -> str:
-    """Return the time for today, the day within the year, and the whole date before."""
-    local, now = timezone.localtime(moment), timezone.localtime()
-    if local.date() == now.date():
-        return date_format(local, "TIME_FORMAT")
-    return date_format(local, "MONTH_DAY_FORMAT" if local.year == now.year else "SHORT_DATE_FORMAT")
+class Times:
+    """Moments as they are written, seen from now: formats are looked up once for a whole list."""
+
+    def __init__(self) -> None:
+        self._now = timezone.now()
+        self._today = timezone.localtime(self._now).date()
+        self._formats = {name: get_format(name) for name in ("TIME_FORMAT", "SHORT_DATE_FORMAT")}
+        self._left: dict[int, str] = {}
+
+    def short(self, moment: datetime) -> str:
+        """Return the time for today, the day within the year, and the whole date before."""
+        local = timezone.localtime(moment)
+        if local.date() == self._today:
+            return dateformat.format(local, self._formats["TIME_FORMAT"])
+        within = local.year == self._today.year
+        return dateformat.format(local, "j M" if within else self._formats["SHORT_DATE_FORMAT"])
+
+    def left(self, expires_at: datetime) -> str:
+        """Return how long until `expires_at`, in whole days; the last day in words."""
+        days = int((expires_at - self._now).total_seconds() // _DAY)
+        if days not in self._left:
+            self._left[days] = _days(days)
+        return self._left[days]
+
+    def soon(self, expires_at: datetime) -> bool:
+        """Return whether less than a week is left until `expires_at`."""
+        return (expires_at - self._now).total_seconds() < _SOON * _DAY
 
 
-@register.filter
-def days_left(expires_at: datetime) -> str:
-    """Return how long until `expires_at`, in whole days; the last day in words."""
-    days = int((expires_at - timezone.now()).total_seconds() // _DAY)
+def _days(days: int) -> str:
     if days < 1:
         return _("less than a day left")
     return ngettext("%(days)d day left", "%(days)d days left", days) % {"days": days}
 
 
 @register.filter
+def short_date(moment: datetime) -> str:
+    """Return the time for today, the day within the year, and the whole date before."""
+    return Times().short(moment)
+
+
+@register.filter
+def days_left(expires_at: datetime) -> str:
+    """Return how long until `expires_at`, in whole days; the last day in words."""
+    return Times().left(expires_at)
+
+
+@register.filter
 def ends_soon(expires_at: datetime) -> bool:
     """Return whether less than a week is left."""
-    return (expires_at - timezone.now()).total_seconds() < _SOON * _DAY
+    return Times().soon(expires_at)
 
 
 @register.filter

@@ -16,7 +16,7 @@ from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
 from messages_app.search import search
-from messages_app.views import words
+from messages_app.views import lines, words
 from messages_app.views.access import client_ip, signed_in
 from messages_app.views.paging import beyond, cursor, page_of
 
@@ -77,13 +77,13 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if query := request.GET.get("q", "").strip():
         return _search(request, query[:MAX_QUERY], now)
     page = page_of(request, pickup.newest_of_each_conversation(user), "held_at")
+    pickup.bring_keys(page.rows)
     counted = pickup.count_conversations(user, [copy.message.conversation for copy in page.rows], now)
     rows = [row_of(copy, user, now, counted.get(copy.message.conversation)) for copy in page.rows]
     pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
     unread = pickup.unread_count(user, now)
-    return render(
-        request, "messages_app/inbox.html", {"section": "inbox", "page": page, "rows": rows, "unread": unread}
-    )
+    context = {"section": "inbox", "page": page, "rows": rows, "lines": lines.of(rows), "unread": unread}
+    return render(request, "messages_app/inbox.html", context)
 
 
 def _search(request: HttpRequest, query: str, now: datetime) -> HttpResponse:
@@ -97,6 +97,7 @@ def _search(request: HttpRequest, query: str, now: datetime) -> HttpResponse:
         "query": query,
         "found": found,
         "rows": rows,
+        "lines": lines.of(rows),
         "further": "" if found.complete or found.last is None else cursor(found.last, "held_at"),
     }
     return render(request, "messages_app/search.html", context)

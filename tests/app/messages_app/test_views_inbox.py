@@ -73,7 +73,7 @@ def test_a_copy_that_does_not_open_hides_no_other(rita):
     client = signed_in(rita)
     page = client.get(reverse("inbox")).content.decode()
     assert "Whole" in page
-    assert "Can't be opened" in page
+    assert "Can&#x27;t be opened" in page
     assert client.get(reverse("message", args=[broken.pk])).status_code == 503
 
 

@@ -1,0 +1,80 @@
+"""The lines of a list of mail, formatted before the template: there are fifty of them on a page."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypedDict
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from messages_app.templatetags.mail import Times, subject, who
+
+if TYPE_CHECKING:
+    from messages_app.views.inbox import Row
+
+# Addresses differ by the message alone: they are looked up once a page.
+_ANY = UUID(int=0)
+
+
+class Line(TypedDict):
+    """What one line says; "" for what it doesn't."""
+
+    unread: bool
+    gone: bool
+    url: str
+    sender: str
+    subject: str
+    attached: bool
+    # How many messages the conversation has: as a number, and in words.
+    count: int
+    count_words: str
+    unread_words: str
+    answered: bool
+    # Whose mailbox it is in, where the reader is a delegate of that.
+    mailbox: str
+    ends: str
+    ends_soon: bool
+    # When the newest came: for programs, and for people.
+    at: str
+    day: str
+
+
+def of(rows: Iterable["Row"]) -> list[Line]:
+    """Return the lines of `rows`, in the reader's language and time zone."""
+    pattern, any_id, times = reverse("message", args=[_ANY]), str(_ANY), Times()
+    return [_line(row, pattern.replace(any_id, str(row.recipient.pk)), times) for row in rows]
+
+
+def _line(row: "Row", url: str, times: Times) -> Line:
+    headers, counted = row.headers, row.counted
+    messages, unread = (counted.messages, counted.unread) if counted else (1, 0)
+    ends_at, held_at = row.ends_at if row.readable else None, row.recipient.held_at
+    return {
+        "unread": row.unread,
+        "gone": not row.readable,
+        "url": url,
+        "sender": who(headers["from"]) if headers else row.recipient.message.reverse_path or _("Sender unknown"),
+        "subject": _subject(row),
+        "attached": bool(headers and headers["has_attachments"]),
+        "count": messages if messages > 1 else 0,
+        "count_words": ngettext("%(n)s message", "%(n)s messages", messages) % {"n": messages} if messages > 1 else "",
+        # A single copy is marked as a whole.
+        "unread_words": _unread(unread) if counted and counted.received > 1 else "",
+        "answered": row.answered,
+        "ends": times.left(ends_at) if ends_at else "",
+        "ends_soon": bool(ends_at and times.soon(ends_at)),
+        "at": timezone.localtime(held_at).isoformat() if held_at else "",
+        "day": times.short(held_at) if held_at else "",
+    }
+
+
+def _unread(count: int) -> str:
+    return ngettext("%(n)s unread", "%(n)s unread", count) % {"n": count} if count else ""
+
+
+def _subject(row: "Row") -> str:
+    if not row.readable:
+        return row.words.title
+    return subject(row.headers) if row.headers else _("Can't be opened at the moment")
