@@ -134,7 +134,7 @@ def is_shared(recipient: Recipient, user: Any) -> bool:
     return recipient.claimed_by_id not in {None, user.pk}
 
 
-def trail(owner_pk: Any, user: Any) -> dict[str, str]:
+def trail(owner_pk: Any, user: Any) -> dict[str, Any]:
     """Return what the audit log says besides who it was: as whose delegate, where that is so."""
     return {} if owner_pk in {None, user.pk} else {"delegate_of": f"user:{owner_pk}"}
 

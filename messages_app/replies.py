@@ -115,6 +115,7 @@ def _commit(outgoing: Outgoing, parts: Sequence[Part], draft: Draft | None, ip: 
         drafts.shred(draft)
     Part.objects.bulk_create(parts)
     message = outgoing.message
+    as_whom: dict[str, Any] = {"delegate_of": f"user:{message.on_behalf_of_id}"} if message.on_behalf_of_id else {}
     audit.record(
         audit.Event.REPLY_SUBMITTED,
         actor=f"user:{message.author_id}",
@@ -122,7 +123,7 @@ def _commit(outgoing: Outgoing, parts: Sequence[Part], draft: Draft | None, ip: 
         message=message.pk,
         recipients=len(outgoing.recipients),
         size=message.size,
-        **({"delegate_of": f"user:{message.on_behalf_of_id}"} if message.on_behalf_of_id else {}),
+        **as_whom,
     )
 
 

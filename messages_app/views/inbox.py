@@ -32,6 +32,8 @@ class Row:
     standing: Standing
     headers: Headers | None
     counted: pickup.Counted | None = None
+    # Whether the reader is a delegate of its mailbox.
+    shared: bool = False
 
     @property
     def unread(self) -> bool:
@@ -59,14 +61,14 @@ class Row:
     @property
     def words(self) -> words.Words:
         """Return what to say where it can't."""
-        return words.of_standing(self.standing, self.recipient)
+        return words.of_standing(self.standing, self.recipient, shared=self.shared)
 
 
 def row_of(recipient: Recipient, user: Any, now: datetime, counted: pickup.Counted | None = None) -> Row:
     """Return the line for a copy from `pickup.inbox_of`."""
     found = pickup.standing_of(recipient, user, now)
     headers = pickup.peek(recipient) if found is Standing.READABLE else None
-    return Row(recipient, found, headers, counted)
+    return Row(recipient, found, headers, counted, pickup.is_shared(recipient, user))
 
 
 @signed_in

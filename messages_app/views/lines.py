@@ -63,6 +63,7 @@ def _line(row: "Row", url: str, times: Times) -> Line:
         # A single copy is marked as a whole.
         "unread_words": _unread(unread) if counted and counted.received > 1 else "",
         "answered": row.answered,
+        "mailbox": row.recipient.address if row.shared else "",
         "ends": times.left(ends_at) if ends_at else "",
         "ends_soon": bool(ends_at and times.soon(ends_at)),
         "at": timezone.localtime(held_at).isoformat() if held_at else "",

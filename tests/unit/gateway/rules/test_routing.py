@@ -4,6 +4,8 @@ import pytest
 
 from gateway.rules.routing import NO_HOST, Decision, Home, Policy, domain_of, parse_next_hop, route
 from gateway.rules.tls import Level, OnTLSFailure
+from messages_app.rules.gate import FirstContactPolicy
+from messages_app.rules.message_policy import MessagePolicy
 
 
 def policies(*patterns, level=Level.VERIFY, **fields):
@@ -108,3 +110,17 @@ def test_anything_else_is_no_next_hop(text):
 def test_the_domain_is_what_follows_the_last_at():
     assert domain_of('"a@b"@Partner.Example.') == "partner.example"
     assert domain_of("nobody") == ""
+
+
+def test_a_message_that_asks_for_the_portal_is_held_and_never_on_its_way_home():
+    asked = MessagePolicy(portal_only=True)
+    way = route("rita@partner.example", {}, policies("*"), asked=asked)
+    assert (way.decision, way.reason, way.policy.level) == (Decision.HOLD, "portal-only", Level.PORTAL_ONLY)
+    homes = {"home.example": Home("home.example", "mail.home.example")}
+    assert route("sam@home.example", homes, {}, asked=asked).decision is Decision.DELIVER
+
+
+def test_the_stricter_first_contact_of_message_and_domain_is_asked_for():
+    asked = MessagePolicy(first_contact=FirstContactPolicy.OUT_OF_BAND)
+    way = route("rita@partner.example", {}, policies("*"), asked=asked)
+    assert way.policy.first_contact is FirstContactPolicy.OUT_OF_BAND
