@@ -140,7 +140,7 @@ class OpeningReader(io.RawIOBase):
         self._cipher = _cipher(key, salt, associated_data)
         self._position = 0
         self._opened = -1
-        self._plain = bytearray()
+        self._plain = b""
         self._sealed = bytearray()
 
     def _read_header(self) -> tuple[bytes, bytes]:
@@ -171,15 +171,12 @@ class OpeningReader(io.RawIOBase):
         sealed_size = min((number + 1) * SEGMENT, self._sealed_size) - start
         if len(self._sealed) != sealed_size:
             self._sealed = bytearray(sealed_size)
-            self._plain = bytearray(sealed_size - TAG)
-        self._opened = -1
+        self._opened, self._plain = -1, b""
         self._fill(start, self._sealed)
         nonce = _nonce(self._prefix, number, last=number == self._segments - 1)
         try:
-            self._cipher.decrypt_into(nonce, self._sealed, None, self._plain)
+            self._plain = self._cipher.decrypt(nonce, self._sealed, None)
         except InvalidTag:
-            # What lies in the buffer now was not verified.
-            self._plain = bytearray(len(self._plain))
             raise Broken(f"segment {number} of a sealed stream is not what was sealed") from None
         self._opened = number
 
@@ -211,7 +208,9 @@ class OpeningReader(io.RawIOBase):
         if size is None or size < 0:
             return b"".join(iter(partial(self.read, SEGMENT), b""))
         self._check_open()
-        data = bytes(self._rest()[:size])
+        rest = self._rest()
+        # A whole segment is handed on as it is, not copied.
+        data = self._plain if size >= len(rest) == len(self._plain) else bytes(rest[:size])
         self._position += len(data)
         return data
 
