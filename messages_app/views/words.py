@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from messages_app import reasons
+from messages_app.bidi import isolated
 from messages_app.models import Gate, Recipient
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
@@ -42,7 +43,7 @@ def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = Fals
         text = _("It opens once whoever has the mailbox %(mailbox)s has done what is needed, or by itself. Ask them.")
         return Words(_standing_words(standing)[0], text % {"mailbox": recipient.address})
     facts = {
-        "sender": recipient.message.reverse_path or _("the sender"),
+        "sender": isolated(recipient.message.reverse_path or _("the sender")),
         "expired": _day(recipient.expires_at),
         "opens": _moment(getattr(recipient, "gate", None)),
         "ended": _day(recipient.ended_at),
@@ -144,7 +145,7 @@ def of_delivery(recipient: Recipient) -> Delivery:
 def _waiting(recipient: Recipient) -> Delivery:
     """Return that a copy is held: for whom, why, and until when."""
     told = _("It is waiting in the portal for %(address)s, who was told so, until %(until)s.") % {
-        "address": recipient.address,
+        "address": isolated(recipient.address),
         "until": _day(recipient.expires_at),
     }
     return Delivery("accent", _("Waiting in the portal"), f"{told} {reasons.plain(recipient)}".strip())
