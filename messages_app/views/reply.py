@@ -37,6 +37,8 @@ _BEFORE_SIGNATURE = "\n\n-- \n"
 def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
     """Show the form of a reply, save it as a draft, or submit it."""
     source = received(request, pk)
+    if _is_cut(request):
+        return HttpResponse(status=400)
     if request.method == "POST" and request.POST.get("action", "send") != "send":
         return _save(request, source, reply_all=reply_all)
     try:
@@ -74,6 +76,14 @@ def _within_limit(request: HttpRequest, form: ReplyForm) -> bool:
         None, _("You sent many replies in a short time. Save this one as a draft, and send it in ten minutes.")
     )
     return False
+
+
+def _is_cut(request: HttpRequest) -> bool:
+    """Return whether the form broke off: an upload that was cancelled must not send the text without its files.
+
+    The button comes last, after the files; `complete` comes first and says that one has to come.
+    """
+    return "complete" in request.POST and "action" not in request.POST
 
 
 def _copy(source: Source) -> Recipient:

@@ -164,3 +164,12 @@ def test_replies_have_a_limit_which_loses_nothing(client, copy, settings):
     assert "send it in ten minutes" in page
     assert "Long thoughts" in page
     assert replies().count() == 1
+
+
+def test_an_upload_that_broke_off_sends_nothing(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    whole = form_of(client, path) | {"complete": "action"}
+    assert client.post(path, whole).status_code == 400  # its button, which comes last, did not arrive
+    assert not replies().exists()
+    assert client.post(path, whole | {"action": "send"}).status_code == 302
+    assert replies().count() == 1
