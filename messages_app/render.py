@@ -13,6 +13,7 @@ import nh3
 from messages_app.linkify import linkify
 from messages_app.rules.html_tokens import depth, escaping_cost, text_of
 from messages_app.rules.styles import filter_style
+from messages_app.rules.word_html import tighten
 
 __all__ = ["SafeHTML", "linkify", "safe_html", "text_of"]
 
@@ -98,7 +99,7 @@ def safe_html(
         return _plain(html, link_url)
     attributes = _Attributes(cid_url, remote_images, link_url)
     cleaned = nh3.clean(
-        html,
+        tighten(html),
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED),
         attributes=_ATTRIBUTES,

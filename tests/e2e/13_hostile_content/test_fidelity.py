@@ -20,14 +20,24 @@ pytestmark = [
 ]
 
 MEASURE = """
-() => ({
+() => {
+  const all = document.createRange();
+  all.selectNodeContents(document.body);
+  return {
   words: document.body.innerText.split(/\\s+/).filter(Boolean).sort().join(" "),
-  height: document.body.scrollHeight,
+  height: all.getBoundingClientRect().height,
   wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
   columns: [...document.querySelectorAll("td, th")].map(each => Math.round(each.getBoundingClientRect().width)),
-})
+  };
+}
 """
-MAILS = [*sorted((corpora.FOLDER / "postmark-templates").glob("*.html")), corpora.FOLDER / "loofah" / "msword.html"]
+# Written by us in the manner of Word, Gmail, Apple Mail and a newsletter.
+OWN = sorted(Path(__file__).with_name("mails").glob("*.html"))
+MAILS = [
+    *OWN,
+    *sorted((corpora.FOLDER / "postmark-templates").glob("*.html")),
+    corpora.FOLDER / "loofah" / "msword.html",
+]
 
 
 @pytest.fixture(scope="module")
