@@ -1,13 +1,20 @@
 """A stage for hostile HTML: a server of pages, a trap for whatever they ask of others, and an eye on the browser."""
 
 import contextlib
+import re
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Frame, Page, Request
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its own, of 2020
+    import html5lib
 
 # What somebody may do to an element besides following a link. Playwright counts it as the user's doing.
 TOUCH = """
@@ -35,9 +42,52 @@ FOLLOW = """
   }
 })
 """
+# Where each snippet stands: its frame's place, and its own within (see `arranged`).
 BOXES = """
-() => [...document.querySelectorAll("iframe")].map(each => each.getBoundingClientRect()).map(box => [box.left, box.top])
+() => [...document.querySelectorAll("iframe")].flatMap(each => {
+  const box = each.getBoundingClientRect();
+  const count = Number(each.dataset.count || 1);
+  return [...Array(count).keys()].map(
+    number => [box.left + 150 * (number % 4), box.top + 120 * Math.floor(number / 4), number === count - 1]);
+})
 """
+# Snippets that share a document, four in a row.
+TOGETHER = 12
+_PLACE = "position:absolute;left:{}px;top:{}px;width:150px;height:120px;overflow:hidden"
+# These reach beyond where they stand, or act on the document itself.
+_FAR = re.compile(
+    r"<[\s/]*(?:meta|base|html|head|body|frameset|frame|link|style|title|plaintext|template|marquee)"
+    r"|position|autofocus|&lt;|\x00",
+    re.IGNORECASE,
+)
+
+
+def groups(snippets: Sequence[str]) -> list[list[str]]:
+    """Return `snippets` as they may share documents: alone where one doesn't end where it stands."""
+    alone = [[each] for each in snippets if not ends_by_itself(each)]
+    tame = [each for each in snippets if ends_by_itself(each)]
+    return alone + [tame[at : at + TOGETHER] for at in range(0, len(tame), TOGETHER)]
+
+
+@cache
+def ends_by_itself(snippet: str) -> bool:
+    """Return whether nothing that follows `snippet` would be part of it: no open comment, form, link or table."""
+    if _FAR.search(snippet):
+        return False
+    source = f"<!doctype html><body><div>{snippet}</div><div><form id=after><i>x</i></form></div>"
+    body = html5lib.parse(source, namespaceHTMLElements=False).find("body")
+    if body is None or [child.tag for child in body] != ["div", "div"]:
+        return False
+    [*_, last] = body
+    return [[child.tag, child.get("id"), [each.tag for each in child]] for child in last] == [["form", "after", ["i"]]]
+
+
+def arranged(snippets: Sequence[str]) -> str:
+    """Return several snippets as one document's content, each at a place of its own."""
+    if len(snippets) == 1:
+        return snippets[0]
+    places = [_PLACE.format(150 * (number % 4), 120 * (number // 4)) for number in range(len(snippets))]
+    return "".join(f'<div style="{at}">{each}</div>' for at, each in zip(places, snippets, strict=True))
 
 
 @dataclass
@@ -152,7 +202,7 @@ class Watcher:
         self.context: BrowserContext = browser.new_context(
             # Loopback too, other than our own pages: a snippet may name it.
             proxy={"server": caught.address, "bypass": f"<-loopback>;{origin.removeprefix('http://')}"},
-            viewport={"width": 1300, "height": 900},
+            viewport={"width": 1300, "height": 1900},
         )
         self.context.expose_binding("hostileRan", lambda _source, what: self.seen.acts.append(f"script: {what}"))
         self.context.add_init_script("window.print = () => hostileRan('print');")
@@ -170,7 +220,7 @@ class Watcher:
         """
         self.seen, self.following = Seen(), False
         self.trap.taken()
-        self.page.goto(address, wait_until="load", timeout=20_000)
+        self.page.goto(address, wait_until="load", timeout=180_000)
         self.page.wait_for_timeout(80)
         if scripts:
             self._in_frames(TOUCH)
@@ -187,7 +237,10 @@ class Watcher:
         return self._finish()
 
     def _finish(self) -> Seen:
-        """Close windows that links opened; forget what they asked for."""
+        """Close windows that links opened, those too that are still on their way; forget what they asked for."""
+        # Windows come in the order in which they were asked for: when ours is there, all before it are.
+        with self.page.expect_popup(timeout=180_000):
+            self.page.evaluate("() => { open('about:blank'); }")
         for each in self.context.pages:
             if each is not self.page:
                 each.close()
@@ -195,10 +248,11 @@ class Watcher:
         return self.seen
 
     def _by_hand(self) -> None:
-        """Click into each frame, near its beginning where a snippet stands, and press a key there."""
-        boxes = self.page.evaluate(BOXES)
-        for left, top in boxes:
+        """Move to each snippet and click near its beginning; press Enter in each document: it submits and follows."""
+        for left, top, is_last in self.page.evaluate(BOXES):
             self.page.mouse.click(left + 14, top + 16)
+            if is_last:
+                self.page.keyboard.press("Enter")
         for key in ("Tab", "Enter", "a"):
             self.page.keyboard.press(key)
 
