@@ -86,7 +86,7 @@ def take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     if source.message is None or source.message.author_id != source.user.pk:
         raise Http404
     try:
-        answered = undo.undo(source.message, source.user, ip=source.ip)  # type: ignore[arg-type]  # `written` found it
+        answered = undo.undo(source.message, source.user, ip=source.ip)
     except (undo.TooLate, NotReadable):
         messages.warning(request, _("Your reply was on its way already and could not be taken back."))
         return redirect(source.url())
