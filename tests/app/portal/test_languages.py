@@ -96,3 +96,11 @@ def test_a_language_that_there_is_not_changes_nothing(client):
 def test_the_switch_is_asked_from_the_portal_alone(client):
     client.handler.enforce_csrf_checks = True
     assert choose(client, "es").status_code == 403
+
+
+def test_a_failure_is_told_in_the_language_of_the_reader(client, monkeypatch):
+    monkeypatch.setattr("portal.genuine.render", None)
+    client.raise_request_exception = False
+    page = client.get(reverse("help_genuine"), headers={"Accept-Language": "ar"})
+    assert page.status_code == 500
+    assert spoken(page) == ("ar", "rtl")
