@@ -21,7 +21,7 @@ class Times:
     def __init__(self) -> None:
         self._now = timezone.now()
         self._today = timezone.localtime(self._now).date()
-        self._formats = {name: get_format(name) for name in ("TIME_FORMAT", "SHORT_DATE_FORMAT")}
+        self._formats = {name: get_format(name) for name in ("TIME_FORMAT", "MONTH_DAY_FORMAT", "SHORT_DATE_FORMAT")}
         self._left: dict[int, str] = {}
 
     def short(self, moment: datetime) -> str:
@@ -30,7 +30,7 @@ class Times:
         if local.date() == self._today:
             return dateformat.format(local, self._formats["TIME_FORMAT"])
         within = local.year == self._today.year
-        return dateformat.format(local, "j M" if within else self._formats["SHORT_DATE_FORMAT"])
+        return dateformat.format(local, self._formats["MONTH_DAY_FORMAT" if within else "SHORT_DATE_FORMAT"])
 
     def left(self, expires_at: datetime) -> str:
         """Return how long until `expires_at`, in whole days; the last day in words."""
