@@ -32,6 +32,8 @@ from messages_app.sealing.stream import OpeningReader
 
 # The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
 UNDONE = "undone"
+# Counting more would read a whole mailbox for each page of it.
+UNREAD_MOST = 999
 _READABLE = (State.HELD, State.READ)
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
 _LISTED = (
@@ -388,9 +390,10 @@ def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Reci
     return received.order_by("-held_at")[:limit], written.order_by("-accepted_at")[:limit]
 
 
-def unread_count(user: Any, now: datetime) -> int:
-    """Return how many copies wait to be read."""
-    return Recipient.objects.visible_to(user).filter(_is_unread(user, now)).count()
+def unread_count(user: Any, now: datetime) -> int | None:
+    """Return how many copies wait to be read; None for more than `UNREAD_MOST`, which nobody counts."""
+    count = Recipient.objects.visible_to(user).filter(_is_unread(user, now))[: UNREAD_MOST + 1].count()
+    return count if count <= UNREAD_MOST else None
 
 
 def _is_unread(user: Any, now: datetime) -> Q:
