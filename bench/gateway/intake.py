@@ -1,0 +1,102 @@
+"""Durable intake: messages a second from the first connection to the last 250, beside Postfix's hold queue."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+from bench.gateway.load import Load, tls_client
+from bench.gateway.scale import LARGE, MESSAGES, ROUNDS, SMALL
+from bench.gateway.servers import Postern, Reference, postern, reference
+from bench.harness import figure, median, ratio, rounds, seconds
+from tests.harness.certificates import Authority
+
+LOADS = {
+    "10k_x20": Load(MESSAGES, SMALL),
+    "10k_x1": Load(MESSAGES // 4, SMALL, sessions=1),
+    "1m_x20": Load(MESSAGES // 5, LARGE),
+    "10k_x20_reconnecting": Load(MESSAGES // 2, SMALL, reconnect=True),
+}
+STARTTLS = {
+    "starttls": Load(MESSAGES, SMALL),
+    "starttls_reconnecting": Load(MESSAGES // 2, SMALL, reconnect=True),
+}
+
+
+class Measured(Protocol):
+    """A server whose CPU seconds can be told."""
+
+    def cpu(self, work: Callable[[], object]) -> float:
+        """Return the CPU seconds of it all while `work` runs."""
+
+
+class Contestant:
+    """One server under one load: gives messages a second, and keeps the CPU seconds of 1,000 messages."""
+
+    def __init__(self, server: Measured, port: int, load: Load, clean: Callable[[], None]) -> None:
+        self._server, self._port, self._load, self._clean = server, port, load, clean
+        self.cpu: list[float] = []
+
+    def __call__(self) -> float:
+        """Measure once."""
+        took: list[float] = []
+        cpu = self._server.cpu(lambda: took.append(seconds(lambda: self._load.send(self._port))))
+        self.cpu.append(cpu * 1000 / self._load.messages)
+        self._clean()
+        return self._load.messages / took[0]
+
+
+def compare(name: str, contestants: dict[str, Contestant]) -> None:
+    """Print the rates of all, ours beside Postfix's, and CPU seconds."""
+    seen = rounds(contestants, ROUNDS)
+    for who, rates in seen.items():
+        figure(f"intake_{name}_{who}", median(rates), "messages/s")
+        figure(f"intake_{name}_{who}_cpu", median(contestants[who].cpu[1:]), "CPU-s/1000")
+    for who in contestants:
+        if who != "postfix":
+            infix = f"_{who}" if name == "10k_x20" or who == "sqlite" else ""
+            figure(f"intake_{name}{infix}_vs_postfix", ratio(seen[who], seen["postfix"]), "ratio")
+
+
+def measure() -> None:
+    """Print the figures of intake."""
+    authority = Authority("Postern bench: CA")
+    with contextlib.ExitStack() as running:
+        theirs = running.enter_context(reference(authority))
+        ours = {kind: running.enter_context(postern(kind, authority)) for kind in ("postgresql", "sqlite")}
+        for server in ours.values():
+            server.smtpd()
+        for name, load in LOADS.items():
+            compare(name, _contestants(theirs, ours, load))
+        for name, load in STARTTLS.items():
+            compare(name, _behind_tls(theirs, ours, load, running))
+        _two_processes(ours["postgresql"])
+
+
+def _contestants(theirs: Reference, ours: dict[str, Postern], load: Load) -> dict[str, Contestant]:
+    made = {"postfix": Contestant(theirs, theirs.server.client_port, load, theirs.drop_held)}
+    return made | {kind: Contestant(each, each.port, load, nothing) for kind, each in ours.items()}
+
+
+def _behind_tls(
+    theirs: Reference, ours: dict[str, Postern], load: Load, running: contextlib.ExitStack
+) -> dict[str, Contestant]:
+    front = running.enter_context(tls_client(theirs.server.tls_port))
+    made = {"postfix": Contestant(theirs, front, load, theirs.drop_held)}
+    for kind, each in ours.items():
+        made[kind] = Contestant(each, running.enter_context(tls_client(each.port)), load, nothing)
+    return made
+
+
+def nothing() -> None:
+    """Leave the rows where they are: a database is never empty either."""
+
+
+def _two_processes(server: Postern) -> None:
+    """Print what a second process at the same port brings; PostgreSQL alone, as the documents advise."""
+    load = LOADS["10k_x20"]
+    one = [load.messages / seconds(lambda: load.send(server.port)) for _ in range(ROUNDS)]
+    second = server.smtpd()
+    two = [load.messages / seconds(lambda: load.send(server.port)) for _ in range(ROUNDS)]
+    second.stop()
+    figure("intake_10k_x20_two_smtpd", median(two), "messages/s")
+    figure("intake_10k_x20_two_smtpd_vs_one", ratio(two, one), "ratio")

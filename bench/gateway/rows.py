@@ -1,0 +1,117 @@
+"""What a bench asks of Postern's own database, run in its shell: fill the queue, start it, look at it."""
+
+from collections.abc import Iterator
+from unittest import mock
+
+from django.db import connection
+from django.db.models import Model
+from django.utils import timezone
+
+from bench.gateway.load import RITA, SAM
+from gateway import drain, nudges
+from gateway.acceptance import accept
+from gateway.arrival import Accepted, Arrival
+from gateway.envelope import Client, Envelope, Mailbox
+from messages_app import signals
+from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
+from messages_app.rules.states import State
+
+PARTNER = RITA.partition("@")[2]
+_GROUP = 100
+_LINE = b"X" * 76 + b"\r\n"
+
+
+def fill(count: int, size: int) -> None:
+    """Put `count` messages of about `size` bytes into the queue, sealed as intake does it, and nudge nobody."""
+    content = b"From: <%s>\r\nTo: <%s>\r\nSubject: bench\r\n\r\n" % (SAM.encode(), RITA.encode()) + _LINE * (size // 78)
+    with mock.patch.object(signals.accepted, "send"):
+        for group in _groups(count):
+            accept([_accepted(content) for _ in range(group)])
+
+
+def _groups(count: int) -> Iterator[int]:
+    for start in range(0, count, _GROUP):
+        yield min(_GROUP, count - start)
+
+
+def _accepted(content: bytes) -> Accepted:
+    client = Client("127.0.0.1", "mail.home.example", extended=True)
+    envelope = Envelope(_mailbox(SAM), [_mailbox(RITA)])
+    arrival = Arrival(client, envelope, relay="home", host="localhost", now=timezone.now())
+    arrival.seal([arrival.rewriter.feed(content) + arrival.rewriter.finish()])
+    return arrival.complete(timezone.now())
+
+
+def _mailbox(address: str) -> Mailbox:
+    local, _, domain = address.partition("@")
+    return Mailbox(address, local, domain)
+
+
+def nudge() -> None:
+    """Say that the partner's queue has something due."""
+    nudges.nudge(PARTNER)
+
+
+def lanes() -> int:
+    """Return how many connections one destination gets from one worker."""
+    return drain.MOST_AT_ONCE
+
+
+def waiting() -> bool:
+    """Return whether a copy for the partner still waits. Raises AssertionError where one can't be delivered now."""
+    now = timezone.now()
+    mine = Recipient.objects.filter(destination=PARTNER).exclude(next_attempt_at__gt=now)
+    if mine.filter(state=State.QUEUED, next_attempt_at__lte=now).exists() or mine.filter(state=State.SENDING).exists():
+        return True
+    failed = mine.exclude(state__in=[State.DELIVERED, State.SHREDDED]).values_list("state", "reason_text")
+    if stuck := failed.first():
+        raise AssertionError(f"a copy is {stuck[0]}: {stuck[1]}")
+    return False
+
+
+def first_attempts() -> list[float]:
+    """Return for each attempt how many ms it began after its message was accepted."""
+    started = Attempt.objects.values_list("started_at", "recipient__message__accepted_at")
+    return [(begun - accepted).total_seconds() * 1000 for begun, accepted in started]
+
+
+def queue_elsewhere(count: int) -> None:
+    """Queue `count` copies, nearly all for a thousand other destinations: rows as intake writes them, copied."""
+    fill(1, 200)
+    made = "SELECT n, gen_random_uuid() AS message FROM generate_series(1, %s) n"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE made AS {made}", [count])
+        for model, changed in _COPIED.items():
+            cursor.execute(_copy(model, changed))
+        cursor.execute("DROP TABLE made")
+        cursor.execute("ANALYZE")
+
+
+# A tenth waits for the partner too, until later.
+_COPIED: dict[type[Model], dict[str, str]] = {
+    Message: {"id": "made.message"},
+    Recipient: {
+        "id": "gen_random_uuid()",
+        "message_id": "made.message",
+        "destination": "CASE WHEN n % 10 = 0 THEN destination ELSE 'partner' || n % 1000 || '.example' END",
+        "next_attempt_at": "next_attempt_at + CASE WHEN n % 10 = 0 THEN interval '1 day' ELSE interval '0' END",
+    },
+    KeyWrap: {"message_id": "made.message"},
+    AuditEvent: {"id": "gen_random_uuid()", "message_id": "made.message"},
+}
+
+
+def _copy(model: type[Model], changed: dict[str, str]) -> str:
+    meta = model._meta  # noqa: SLF001, Django's documented API
+    columns = [field.column for field in meta.concrete_fields if field.get_internal_type() != "BigAutoField"]
+    names = ", ".join(f'"{each}"' for each in columns)
+    values = ", ".join(changed.get(each, f'"{each}"') for each in columns)
+    one = f'(SELECT * FROM "{meta.db_table}" LIMIT 1) one'  # noqa: S608, our own names alone
+    return f'INSERT INTO "{meta.db_table}" ({names}) SELECT {values} FROM made, {one}'  # noqa: S608, as above
+
+
+def drop_waiting() -> None:
+    """Let what intake took go undelivered: only what is filled in afterwards is measured."""
+    Recipient.objects.filter(destination=PARTNER, state=State.QUEUED, next_attempt_at__lte=timezone.now()).update(
+        state=State.DELIVERED, next_attempt_at=None
+    )
