@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import re
 from collections import Counter
 
 import pytest
@@ -93,11 +94,15 @@ def folded(words):
     return " ".join(words.split())
 
 
+def as_sent(raw):
+    """Return a file as a host sends it: lines end in CRLF, and a mailbox file's first line is not the mail's."""
+    lines = re.sub(rb"\r?\n", b"\r\n", raw)
+    return lines.partition(b"\r\n")[2] if lines.startswith(b"From ") else lines
+
+
 def gone_through(path, user, client):
     """Return what is missing of a message that went through intake, hold and page."""
-    raw = (corpora.FOLDER / path).read_bytes()
-    # The first line of a mailbox file belongs to the file; no host sends it.
-    pk, accepted = taken_in(raw.partition(b"\n")[2] if raw.startswith(b"From ") else raw)
+    pk, accepted = taken_in(as_sent((corpora.FOLDER / path).read_bytes()))
     copy = held(pk, user)
     page = shown(client, copy, accepted)
     # An image that the text shows is no attachment.
