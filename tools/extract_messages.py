@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 if __name__ == "__main__":
@@ -96,9 +97,11 @@ def _literal(arguments: list[ast.expr], at: int | None) -> str:
 
 def in_template(source: str) -> list[Message]:
     """Return the messages of the Django template `source`: its tags, and literals like `_("word")`."""
-    from django.template import engines  # noqa: PLC0415  # Django is set up by whoever calls
+    from django.template import Engine, Template  # noqa: PLC0415  # Django is set up by whoever calls
+    from django.utils import translation  # noqa: PLC0415
 
-    return list(_of_part(engines["django"].from_string(source).template.nodelist))
+    with translation.override(None):
+        return list(_of_part(Template(source, engine=Engine.get_default()).nodelist))
 
 
 def _of_part(part: object) -> Iterator[Message]:
@@ -110,7 +113,7 @@ def _of_part(part: object) -> Iterator[Message]:
     if isinstance(part, BlockTranslateNode):
         yield _of_block(part)
     elif isinstance(part, TranslateNode):
-        context = part.message_context.var.literal if part.message_context else ""
+        context = _context(part)
         yield Message(_escaped(part.filter_expression.var), context=context)
     elif isinstance(part, Variable) and part.translate:
         yield Message(_escaped(part), context=part.message_context or "")
@@ -133,14 +136,19 @@ def _escaped(variable: object) -> str:
     return str(getattr(variable, "literal", variable)).replace("%", "%%")
 
 
-def _of_block(node: object) -> Message:
+def _context(node: Any) -> str:
+    """Return the context of a translate tag."""
+    return str(node.message_context.var) if node.message_context else ""
+
+
+def _of_block(node: Any) -> Message:
     """Return the message of a {% blocktranslate %}."""
-    context = node.message_context.var.literal if node.message_context else ""
+    context = _context(node)
     plural = node.render_token_list(node.plural)[0] if node.plural else ""
     return Message(_trimmed(node, node.render_token_list(node.singular)[0]), _trimmed(node, plural), context)
 
 
-def _trimmed(node: object, text: str) -> str:
+def _trimmed(node: Any, text: str) -> str:
     from django.utils.translation import trim_whitespace  # noqa: PLC0415
 
     return trim_whitespace(text) if node.trimmed else text

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from tools import extract_messages
 from tools.compile_messages import compiled, entries
@@ -54,9 +55,9 @@ def test_a_catalogue_says_nothing_that_nobody_asks_for(po, messages):
 
 @by_language
 def test_a_translation_has_the_places_of_its_message(po):
-    for key, translation in entries(po.read_text("utf-8")).items():
+    for key, said in entries(po.read_text("utf-8")).items():
         *_, message = key.split("\0")
-        forms = translation.split("\0")
+        forms = said.split("\0")
         # One, two and none can stand in words: only from three on is a number said as a number.
         whole = forms if "\0" not in key else forms[3:] or forms[-1:]
         if key:
@@ -79,3 +80,35 @@ def test_the_words_of_buttons_and_links_stay_apart(po):
     known = entries(po.read_text("utf-8"))
     for pair in [("Reply", "Reply to all"), ("Save", "Save draft"), ("Delete", "Remove"), ("Sent", "Inbox")]:
         assert len({known[words] for words in pair}) == len(pair)
+
+
+@pytest.mark.parametrize(
+    ("template", "texts"),
+    [
+        ('{% load i18n %}{% translate "A" %}', ["A"]),
+        ('{% load i18n %}{% translate "A" context "c" as word %}', ["c\x04A"]),
+        ("{% load i18n %}{% blocktranslate trimmed %}\n A {{ b }}\n{% endblocktranslate %}", ["A %(b)s"]),
+        ("{% load i18n %}{% blocktranslate count n=n %}1{% plural %}{{ n }}{% endblocktranslate %}", ["1\0%(n)s"]),
+        ('{% include "x" with title=_("A") %}', ["A"]),
+        ('{{ name|default:_("nobody named") }}', ["nobody named"]),
+        ('{% load i18n %}{% if a %}{% translate "100 %" %}{% endif %}', ["100 %%"]),
+    ],
+)
+def test_every_way_to_mark_a_word_in_a_template_is_seen(template, texts):
+    with translation.override("de"):  # whatever is active, the words are those of the source
+        assert [message.key for message in extract_messages.in_template(template)] == texts
+
+
+def test_every_way_to_mark_a_word_in_a_module_is_seen():
+    source = '_("A" " b")\nngettext("1", "n", count)\npgettext_lazy("c", "D")\ngettext(name)\nother("E")'
+    assert [message.key for message in extract_messages.in_module(source)] == ["A b", "1\0n", "c\x04D"]
+
+
+def test_what_is_new_waits_and_what_nobody_says_goes():
+    header = 'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"'
+    po = header + '\n\nmsgid "kept"\nmsgstr "behalten"\n\nmsgid "gone"\nmsgstr "weg"\n'
+    places = {extract_messages.Message("kept"): ["a.html"], extract_messages.Message("1", "n"): ["b.py"]}
+    text = extract_messages.merged(po, places)
+    assert 'msgid "kept"\nmsgstr "behalten"' in text
+    assert 'msgid_plural "n"\nmsgstr[0] ""\nmsgstr[1] ""' in text
+    assert "gone" not in text
