@@ -13,13 +13,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, Self
 
-from gateway import mx
+from gateway import dane, mx
+from gateway.demand import AnyDemand
+from gateway.levels import Levels
 from gateway.mx import Address, Hosts
 from gateway.resolver import Resolver
 from gateway.rules.networks import Network
 from gateway.rules.outcome import SETTLED, Class, History, HostResult, Phase, Verdict, judge
 from gateway.rules.routing import NO_HOST, Policy, Route
-from gateway.smtp_client import Demand, HostFailed, Outgoing, Timeouts, VerifiedSession, open_session, send
+from gateway.smtp_client import HostFailed, Outgoing, Timeouts, VerifiedSession, open_session, send
 
 SHUFFLE = random.SystemRandom().shuffle
 
@@ -92,8 +94,9 @@ class Connections:
     """
 
     def __init__(self) -> None:
-        self._sessions: dict[tuple[Address, Demand], VerifiedSession] = {}
+        self._sessions: dict[tuple[Address, AnyDemand], VerifiedSession] = {}
         self._hosts: dict[tuple[str, tuple[str, int] | None], Hosts] = {}
+        self._tlsa: dane.Lookup | None = None
 
     def __enter__(self) -> Self:
         """Begin with nothing."""
@@ -109,6 +112,7 @@ class Connections:
             session.quit()
         self._sessions.clear()
         self._hosts.clear()
+        self._tlsa = None
 
     def hosts(self, route: Route, look_up_hosts: Callable[[], Hosts]) -> Hosts:
         """Return the hosts of a route, looked up once; a failed look-up is not kept."""
@@ -119,7 +123,12 @@ class Connections:
                 self._hosts[key] = hosts
         return hosts
 
-    def take(self, address: Address, demand: Demand) -> VerifiedSession | None:
+    def tlsa(self, settings: DeliverySettings) -> dane.Lookup:
+        """Return what is known of TLSA records, which are looked up once."""
+        self._tlsa = self._tlsa or dane.Lookup(_resolver(settings))
+        return self._tlsa
+
+    def take(self, address: Address, demand: AnyDemand) -> VerifiedSession | None:
         """Return an open session that proved the same `demand`, and give it away."""
         session = self._sessions.pop((address, demand), None)
         if session and not session.usable():
@@ -127,7 +136,7 @@ class Connections:
             return None
         return session
 
-    def put_back(self, address: Address, demand: Demand, session: VerifiedSession) -> None:
+    def put_back(self, address: Address, demand: AnyDemand, session: VerifiedSession) -> None:
         """Keep a session for the next message, or say good-bye."""
         if session.usable():
             self._sessions[address, demand] = session
@@ -152,7 +161,7 @@ class Attempt:
 
     def __init__(self, job: Job, settings: DeliverySettings, connections: Connections) -> None:
         self.job, self.settings, self.connections = job, settings, connections
-        self.demand = _demand(job.route, settings)
+        self.levels = Levels(job.route, settings.trust_roots, connections.tlsa(settings))
         self.ends = time.monotonic() + settings.budget
         self.waiting = list(job.recipients)
         self.results: list[HostResult] = []
@@ -188,19 +197,22 @@ class Attempt:
         self.waiting = [address for address in self.waiting if result.reply_for(address).class_ not in SETTLED]
 
     def _try(self, address: Address) -> HostResult:
-        """Send over a session that is open already, else over a new one."""
-        session = self.connections.take(address, self.demand)
+        """Send over a session that is open already, else over a new one, which proves what is asked of this host."""
+        demand = self.levels.demand(address)
+        if isinstance(demand, HostResult):
+            return demand
+        session = self.connections.take(address, demand)
         if session:
-            result = self._send(address, session)
+            result = self._send(address, demand, session)
             if not _went_stale(result):
                 return result
         try:
-            session = _open(address, self.demand, self.settings, self.ends)
+            session = _open(address, demand, self.settings, self.ends)
         except HostFailed as failed:
             return failed.result
-        return self._send(address, session)
+        return self._send(address, demand, session)
 
-    def _send(self, address: Address, session: VerifiedSession) -> HostResult:
+    def _send(self, address: Address, demand: AnyDemand, session: VerifiedSession) -> HostResult:
         """Send to those who still wait, and keep the session if it is fit for another message."""
         try:
             self._start()
@@ -208,7 +220,7 @@ class Attempt:
         except BaseException:
             session.close()
             raise
-        self.connections.put_back(address, self.demand, session)
+        self.connections.put_back(address, demand, session)
         return result
 
     def _start(self) -> None:
@@ -231,13 +243,16 @@ class Attempt:
 def probe(route: Route, settings: DeliverySettings) -> Report:
     """Return what every host of `route` proves, without saying a word of any message."""
     hosts = _look_up(route, settings)
-    demand = _demand(route, settings)
-    results = [_probe_host(address, demand, settings) for address in hosts.addresses]
+    levels = Levels(route, settings.trust_roots, dane.Lookup(_resolver(settings)))
+    results = [_probe_host(address, levels, settings) for address in hosts.addresses]
     return Report((hosts.failure,) if hosts.failure else tuple(results), route.policy)
 
 
-def _probe_host(address: Address, demand: Demand, settings: DeliverySettings) -> HostResult:
+def _probe_host(address: Address, levels: Levels, settings: DeliverySettings) -> HostResult:
     """Go as far as the second EHLO at one address."""
+    demand = levels.demand(address)
+    if isinstance(demand, HostResult):
+        return demand
     try:
         session = _open(address, demand, settings, time.monotonic() + settings.budget)
     except HostFailed as failed:
@@ -247,17 +262,17 @@ def _probe_host(address: Address, demand: Demand, settings: DeliverySettings) ->
     return session.result(Phase.EHLO2, Class.OK, sentence)
 
 
-def _demand(route: Route, settings: DeliverySettings) -> Demand:
-    return Demand(identity=route.identity, anchors=route.policy.anchors, roots=settings.trust_roots)
-
-
-def _open(address: Address, demand: Demand, settings: DeliverySettings, ends: float) -> VerifiedSession:
+def _open(address: Address, demand: AnyDemand, settings: DeliverySettings, ends: float) -> VerifiedSession:
     return open_session(address, demand, helo_name=settings.helo_name, timeouts=settings.timeouts, ends=ends)
+
+
+def _resolver(settings: DeliverySettings) -> Resolver:
+    return Resolver(settings.dns_servers, settings.dns_timeout)
 
 
 def _look_up(route: Route, settings: DeliverySettings) -> Hosts:
     """Ask the DNS for the hosts, or for the addresses of the next hop."""
-    resolver = Resolver(settings.dns_servers, settings.dns_timeout)
+    resolver = _resolver(settings)
     if route.next_hop == NO_HOST:
         return Hosts((), _config_failure(route.sentence))
     if route.next_hop:

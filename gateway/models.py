@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from gateway.rules.networks import parse_networks
+from gateway.rules.pins import normal_pins
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.rules.gate import FirstContactPolicy
 
@@ -12,6 +13,14 @@ def validate_networks(text: str) -> None:
     """Refuse what is not a list of CIDR networks."""
     try:
         parse_networks(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
+def validate_pins(text: str) -> None:
+    """Refuse what is not a list of SHA-256 fingerprints."""
+    try:
+        normal_pins(text)
     except ValueError as error:
         raise ValidationError(str(error)) from error
 
@@ -75,11 +84,23 @@ class DomainPolicy(models.Model):
     )
     level = models.CharField(
         max_length=12,
-        choices=[(Level.VERIFY, "verify"), (Level.SECURE, "secure"), (Level.PORTAL_ONLY, "portal-only")],
+        choices=[
+            (Level.VERIFY, "verify"),
+            (Level.DANE, "dane"),
+            (Level.DANE_ONLY, "dane-only"),
+            (Level.SECURE, "secure"),
+            (Level.FINGERPRINT, "fingerprint"),
+            (Level.PORTAL_ONLY, "portal-only"),
+        ],
         default=Level.VERIFY,
     )
     match = models.TextField(
         blank=True, help_text="for secure: names allowed in the certificate, e.g. mail.example.org .example.org"
+    )
+    pins = models.TextField(
+        blank=True,
+        validators=[validate_pins],
+        help_text="for fingerprint: SHA-256 of a server's certificate or of its public key, one a line",
     )
     on_tls_failure = models.CharField(max_length=8, choices=OnTLSFailure.choices(), default=OnTLSFailure.PORTAL)
     tls_grace = models.DurationField(
@@ -119,6 +140,8 @@ class DomainHistory(models.Model):
     last_tls_success_at = models.DateTimeField(null=True, blank=True)
     last_tls_failure_at = models.DateTimeField(null=True, blank=True)
     last_sentence = models.TextField(blank=True)
+    # When staff were last told by mail that TLS there is gone: once a day is enough.
+    last_alert_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "domain histories"

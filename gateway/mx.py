@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import groupby, islice
 
-from gateway.resolver import NoSuchDomain, Resolver, Unanswered
+from gateway import dane
+from gateway.resolver import Found, NoSuchDomain, Resolver, Unanswered
 from gateway.rules import names
 from gateway.rules.networks import Network, is_within
 from gateway.rules.outcome import Class, HostResult, Phase
@@ -18,11 +19,16 @@ Shuffle = Callable[[MutableSequence[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address of one MX host."""
+    """One address of one MX host.
+
+    `bases` are the names under which its TLSA records may be, best first; none where
+    DNSSEC does not vouch for the way to it.
+    """
 
     host: str
     ip: str
     port: int
+    bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,19 @@ class _Failed(Exception):  # noqa: N818, it is a result on its way out
         self.result = result
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An address that may be connected to, with the answer that it came in."""
+
+    host: str
+    ip: str
+    found: Found[str]
+
+    def bases(self, resolver: Resolver) -> tuple[str, ...]:
+        """Return the names under which TLSA records may be, as DNSSEC vouches for the way to this address."""
+        return dane.bases(self.host, self.found, resolver)
+
+
 def look_up(domain: str, port: int, *, resolver: Resolver, bounds: Bounds, shuffle: Shuffle) -> Hosts:
     """Return at most five addresses for `domain` (an A-label), best first; hosts of one preference by chance.
 
@@ -65,9 +84,10 @@ def look_up(domain: str, port: int, *, resolver: Resolver, bounds: Bounds, shuff
     answer. Never raises for what the DNS says: see `Hosts.failure`.
     """
     try:
-        hosts = _mx_hosts(domain, resolver, bounds, shuffle)
-        addresses = islice(_allowed(domain, hosts, resolver, bounds), MOST_ADDRESSES)
-        return Hosts(tuple(Address(host, ip, port) for host, ip in addresses))
+        hosts, secure = _mx_hosts(domain, resolver, bounds, shuffle)
+        addresses = tuple(islice(_allowed(domain, hosts, resolver, bounds), MOST_ADDRESSES))
+        bases = {found.host: found.bases(resolver) for found in addresses} if secure else {}
+        return Hosts(tuple(Address(found.host, found.ip, port, bases.get(found.host, ())) for found in addresses))
     except _Failed as failed:
         return Hosts((), failed.result)
 
@@ -81,7 +101,7 @@ def resolve_next_hop(host: str, port: int, *, resolver: Resolver) -> Hosts:
         found = [str(ip_address(host))]
     except ValueError:
         try:
-            found = resolver.addresses(host)
+            found = list(resolver.addresses(host).records)
         except (NoSuchDomain, Unanswered) as error:
             return Hosts((), _result(host, Class.TEMP, str(error)))
     if not found:
@@ -89,21 +109,25 @@ def resolve_next_hop(host: str, port: int, *, resolver: Resolver) -> Hosts:
     return Hosts(tuple(Address(host, ip, port) for ip in found[:MOST_ADDRESSES]))
 
 
-def _mx_hosts(domain: str, resolver: Resolver, bounds: Bounds, shuffle: Shuffle) -> list[str]:
-    """Return the hosts of `domain` in order, the domain itself where it has no MX record (rows 1 to 4)."""
+def _mx_hosts(domain: str, resolver: Resolver, bounds: Bounds, shuffle: Shuffle) -> tuple[list[str], bool]:
+    """Return the hosts of `domain` in order, and whether DNSSEC vouches for them (rows 1 to 4).
+
+    Without an MX record it is the domain itself.
+    """
     try:
-        records = resolver.mx(domain)
+        found = resolver.mx(domain)
     except NoSuchDomain as error:
         raise _Failed(_result(domain, Class.PERMANENT, f"The domain {domain} does not exist", "5.1.2")) from error
     except Unanswered as error:
         raise _Failed(_result(domain, Class.TEMP, str(error))) from error
+    records = found.records
     if records and not any(host for _, host in records):
         raise _Failed(_result(domain, Class.PERMANENT, f"{domain} declares that it takes no mail", "5.1.10"))
     own = {names.normal(name) for name in bounds.own_names}
     hosts = [host for host in in_order(records, shuffle) if host not in own] if records else [domain]
     if not hosts:
         raise _Failed(_looping(domain))
-    return hosts
+    return hosts, found.secure
 
 
 def in_order(records: Sequence[tuple[int, str]], shuffle: Shuffle) -> list[str]:
@@ -119,23 +143,24 @@ def in_order(records: Sequence[tuple[int, str]], shuffle: Shuffle) -> list[str]:
     return list(dict.fromkeys(ordered))[:MOST_HOSTS]
 
 
-def _allowed(domain: str, hosts: Sequence[str], resolver: Resolver, bounds: Bounds) -> Iterator[tuple[str, str]]:
-    """Yield (host, address) for whatever may be connected to; raise what it means that there was none."""
-    found = trouble = skipped = None
+def _allowed(domain: str, hosts: Sequence[str], resolver: Resolver, bounds: Bounds) -> Iterator[_Candidate]:
+    """Yield whatever may be connected to; raise what it means that there was none."""
+    allowed = trouble = skipped = None
     for host in hosts:
         try:
-            candidates = resolver.addresses(host)
+            found = resolver.addresses(host)
         except Unanswered as error:
-            trouble, candidates = error, []
+            trouble = error
+            continue
         except NoSuchDomain:
-            candidates = []
-        for ip in candidates:
+            continue
+        for ip in found.records:
             if bounds.allow(ip):
-                found = ip
-                yield host, ip
+                allowed = ip
+                yield _Candidate(host, ip, found)
             else:
                 skipped = ip
-    if not found:
+    if not allowed:
         raise _Failed(_nowhere(domain, trouble, skipped))
 
 

@@ -29,9 +29,14 @@ def describe_certificates(sock: ssl.SSLSocket) -> dict[str, Any]:
     own = sock.getpeercert(binary_form=True)
     if not own:
         return {}
-    others = [der for der in _chain(sock) if der != own]
-    prints = tuple(hashlib.sha256(der).hexdigest() for der in (own, *others))
+    prints = tuple(hashlib.sha256(der).hexdigest() for der in presented(sock))
     return {"chain_fingerprints": prints} | _describe_leaf(own)
+
+
+def presented(sock: ssl.SSLSocket) -> tuple[bytes, ...]:
+    """Return the certificates that a host sent, in DER, its own first; verified by nobody yet."""
+    own = sock.getpeercert(binary_form=True)
+    return (own, *(der for der in _chain(sock) if der != own)) if own else ()
 
 
 def _describe_leaf(der: bytes) -> dict[str, str]:

@@ -44,6 +44,7 @@ def _policy(row: DomainPolicy) -> Policy:
         pattern=row.pattern.lower(),
         level=Level(row.level),
         match=tuple(row.match.replace(",", " ").lower().split()),
+        pins=tuple(row.pins.split()),
         on_tls_failure=OnTLSFailure(row.on_tls_failure),
         tls_grace=row.tls_grace or retry.TLS_GRACE,
         max_queue=row.max_queue or retry.MAX_QUEUE,

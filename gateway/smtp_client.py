@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from gateway import peer, trust
+from gateway.demand import AnyDemand, Demand, Unverified
 from gateway.mx import Address
-from gateway.rules import names, replies
+from gateway.rules import replies
 from gateway.rules.outcome import Class, HostResult, Phase, RecipientReply, printable
 from gateway.rules.replies import Malformed, Reply
-from gateway.rules.tls import HOST_MISMATCH, ResultType, certificate_failure
+from gateway.rules.tls import ResultType, certificate_failure
 from gateway.wire import Injected, Lost, Wire, is_broken_off
 
 BLOCK = 64 * 1024
@@ -53,23 +54,6 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """What a host has to prove: a chain to `anchors` (else `roots`, else the system's CAs) and a name.
-
-    `identity` are the names of which the certificate must have one; none means the
-    MX host's own.
-    """
-
-    identity: tuple[str, ...] = ()
-    anchors: tuple[str, ...] = ()
-    roots: str = ""
-
-    def context(self) -> ssl.SSLContext:
-        """Return the TLS context for it, kept between calls. Raises trust.TrustError."""
-        return trust.context(self.anchors, self.roots, check_name=not self.identity)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """A message as it goes out: its envelope without recipients, and how to read it from its beginning."""
 
@@ -88,24 +72,20 @@ class HostFailed(Exception):  # noqa: N818, it is a result on its way out
         self.result = result
 
 
-class Unverified(Exception):  # noqa: N818, it says what happened
-    """The connection does not prove what was demanded."""
-
-
 class VerifiedSession:
     """A session over TLS whose certificate was verified; the only thing that `send` takes.
 
-    The constructor looks at the connection itself: plain sockets, contexts that
-    verify nothing and certificates for other names raise Unverified.
+    The constructor looks at the connection itself: plain sockets, and certificates
+    that are not what was demanded, raise Unverified.
     """
 
-    def __init__(self, wire: Wire, address: Address, demand: Demand, timeouts: Timeouts) -> None:
+    def __init__(self, wire: Wire, address: Address, demand: AnyDemand, timeouts: Timeouts) -> None:
         self.tls = _prove(wire, address, demand)
         self.wire = wire
         self.address = address
         self.timeouts = timeouts
         self.extensions: dict[str, str] = {}
-        self.seen: dict[str, Any] = {"starttls_offered": True, **peer.describe(self.tls)}
+        self.seen: dict[str, Any] = {"starttls_offered": True, **demand.evidence(), **peer.describe(self.tls)}
         self.messages = 0
         self.dirty = False
         self.closed = False
@@ -194,21 +174,16 @@ def _result(address: Address, phase: Phase, class_: Class, sentence: str, **more
     )
 
 
-def _prove(wire: Wire, address: Address, demand: Demand) -> ssl.SSLSocket:
-    """Return the TLS socket of `wire`, if its certificate was verified and has a name that was demanded."""
-    sock = wire.sock
-    if not isinstance(sock, ssl.SSLSocket) or sock.context.verify_mode is not ssl.CERT_REQUIRED:
-        raise Unverified("no verified TLS")
-    if demand.identity:
-        if not names.any_match(peer.names_in(sock), demand.identity):
-            raise Unverified("another name")
-    elif not sock.context.check_hostname or sock.server_hostname != address.host:
-        raise Unverified("name not checked")
-    return sock
+def _prove(wire: Wire, address: Address, demand: AnyDemand) -> ssl.SSLSocket:
+    """Return the TLS socket of `wire`, if it proves what was demanded. Raises Unverified."""
+    if not isinstance(wire.sock, ssl.SSLSocket):
+        raise Unverified(ResultType.STARTTLS_NOT_SUPPORTED, "no certificate")
+    demand.prove(wire.sock, address.host)
+    return wire.sock
 
 
 def open_session(
-    address: Address, demand: Demand, *, helo_name: str, timeouts: Timeouts, ends: float = math.inf
+    address: Address, demand: AnyDemand, *, helo_name: str, timeouts: Timeouts, ends: float = math.inf
 ) -> VerifiedSession:
     """Return a session with verified TLS at one address. Raises HostFailed, with the reason as evidence.
 
@@ -226,11 +201,11 @@ class Opening:
     """A connection from its first byte to verified TLS, and what it has shown so far."""
 
     def __init__(
-        self, address: Address, demand: Demand, helo_name: str, timeouts: Timeouts, ends: float = math.inf
+        self, address: Address, demand: AnyDemand, helo_name: str, timeouts: Timeouts, ends: float = math.inf
     ) -> None:
         self.address, self.demand, self.helo_name, self.timeouts = address, demand, helo_name, timeouts
         self.ends = ends
-        self.seen: dict[str, Any] = {}
+        self.seen: dict[str, Any] = {**demand.evidence()}
         self.wire: Wire | None = None
 
     def session(self) -> VerifiedSession:
@@ -242,7 +217,7 @@ class Opening:
         try:
             session = VerifiedSession(wire, self.address, self.demand, self.timeouts)
         except Unverified as error:
-            raise HostFailed(self._misnamed(wire)) from error
+            raise HostFailed(self._unproven(wire, error)) from error
         self._second_ehlo(session)
         return session
 
@@ -288,7 +263,7 @@ class Opening:
     def _shake_hands(self, wire: Wire, context: ssl.SSLContext) -> None:
         """Row 11 to 13: each way in which a handshake fails, apart."""
         try:
-            wire.start_tls(context, self.address.host, self.timeouts.handshake)
+            wire.start_tls(context, self.demand.server_name(self.address.host), self.timeouts.handshake)
         except ssl.SSLCertVerificationError as error:
             raise HostFailed(self._distrusted(error.verify_code, error.verify_message)) from error
         except Injected as error:
@@ -328,20 +303,12 @@ class Opening:
             verify_message=printable(message),
         )
 
-    def _misnamed(self, wire: Wire) -> HostResult:
-        """Return the result of a good certificate without any name that `secure` demands."""
+    def _unproven(self, wire: Wire, error: Unverified) -> HostResult:
+        """Return the result of a handshake that went well, with a certificate that is not what was demanded."""
         if isinstance(wire.sock, ssl.SSLSocket):
             self.seen |= peer.describe_certificates(wire.sock)
-        result_type, presented = certificate_failure(HOST_MISMATCH)
-        wanted = f"none of {', '.join(self.demand.identity)} is in it"
-        return self._result(
-            Phase.HANDSHAKE,
-            Class.TLSFAIL,
-            f"{self.address.host} presented {presented}: {wanted}",
-            result_type=result_type,
-            verify_code=HOST_MISMATCH,
-            verify_message=wanted,
-        )
+        sentence = f"{self.address.host} presented {error.presented}"
+        return self._result(Phase.HANDSHAKE, Class.TLSFAIL, sentence, result_type=error.result_type, **error.more)
 
     def _second_ehlo(self, session: VerifiedSession) -> None:
         """Learn what the host offers, from under TLS: what it said before counts for nothing (RFC 3207 section 4.2)."""

@@ -1,8 +1,9 @@
 """Which certificates are believed: one TLS context a policy, built once.
 
-Building a context reads the whole store of CAs (60 ms), so each is kept. There is
-no context without verification here but `curious_context`, which serves to look
-at a certificate that has already been refused.
+Building a context reads the whole store of CAs (60 ms), so each is kept. Two verify
+nothing: `curious_context`, which serves to look at a certificate that has already
+been refused, and `bare_context`, whose certificates `gateway.demand` compares with
+TLSA records or pins.
 """
 
 import ssl
@@ -36,6 +37,17 @@ def context(anchors: tuple[str, ...] = (), roots: str = "", *, check_name: bool 
 
 def curious_context() -> ssl.SSLContext:
     """Return a context that verifies nothing, to look at a certificate that was refused; no mail goes over it."""
+    return _unverifying_context()
+
+
+@lru_cache(maxsize=1)
+def bare_context() -> ssl.SSLContext:
+    """Return the context for TLSA records and pins: a handshake proves a key, and whose it is, is compared after it."""
+    return _unverifying_context()
+
+
+def _unverifying_context() -> ssl.SSLContext:
+    """Return a strict context that takes any certificate."""
     made = _strict_context()
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE

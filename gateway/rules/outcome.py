@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.rules import retry
 from gateway.rules.routing import Policy
-from gateway.rules.tls import OnTLSFailure, enhanced_code
+from gateway.rules.tls import PROMISES, OnTLSFailure, enhanced_code
 
 TEXT_LIMIT = 500  # characters of a reply that are kept as evidence
 EXPIRED = "4.4.7"  # RFC 3463: delivery time expired
@@ -91,6 +91,8 @@ class HostResult:
     port: int = 0
     reused: bool = False  # a connection that an earlier message had opened
     no_route: bool = False  # this machine can't reach the address family at all: says nothing about the host
+    level: str = ""  # what this host had to prove: the policy's level, or what its domain promises
+    tlsa: tuple[str, ...] = ()  # the TLSA records that it was compared with
     starttls_offered: bool | None = None
     protocol: str = ""
     cipher: str = ""
@@ -211,6 +213,11 @@ class Case:
         """Return the first host's result of one of `classes`."""
         return next((result for result in self.results if result.class_ in classes), None)
 
+    @property
+    def sticky(self) -> bool:
+        """Whether TLS is to be expected there: it was had within 90 days, or is promised by the domain or by staff."""
+        return self.history.sticky or any(result.level in PROMISES for result in self.results)
+
 
 def judge(results: Sequence[HostResult], recipient: str, policy: Policy, history: History, now: datetime) -> Verdict:
     """Return what becomes of `recipient`'s copy after an attempt with these `results`.
@@ -286,7 +293,7 @@ def _tls_failed(case: Case) -> Verdict | None:
     """Enforced TLS can't be had: wait as long as it may be an accident or an attack, then go the other way."""
     if not (result := case.first(Class.TLSFAIL) or case.first(Class.TLSFAIL_SOFT)):
         return None
-    sticky, home = case.history.sticky, case.history.home
+    sticky, home = case.sticky, case.history.home
     at = None if home else _look_again(case)
     verdict = _without_tls(case, result) if at is None else _retry_at(at, result, result.result_type)
     return replace(verdict, result_type=result.result_type, tls_failed=True, alert_staff=sticky or home)
@@ -299,7 +306,7 @@ def _look_again(case: Case) -> datetime | None:
     that broke off: until 15 min. All hosts plainly without: decided now.
     """
     since = case.history.first_tls_failure_at or case.now
-    if case.history.sticky or not all(result.class_ in TLS_FAILURES for result in case.results):
+    if case.sticky or not all(result.class_ in TLS_FAILURES for result in case.results):
         return retry.after_tls_failure(case.now, since, case.policy.tls_grace)
     if case.first(Class.TLSFAIL_SOFT):
         return retry.after_broken_handshake(case.now, since)
@@ -318,7 +325,8 @@ def _without_tls(case: Case, result: HostResult) -> Verdict:
 
 def _temporary(case: Case) -> Verdict:
     """Everything else is temporary: retried, never held."""
-    return _retry_later(case, case.results[-1] if case.results else NOTHING_TRIED, reason="temporary")
+    result = case.results[-1] if case.results else NOTHING_TRIED
+    return replace(_retry_later(case, result, reason="temporary"), result_type=result.result_type)
 
 
 NOTHING_TRIED = HostResult(

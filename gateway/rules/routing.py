@@ -20,13 +20,15 @@ NO_HOST = ("", 0)
 class Policy:
     """How one recipient, domain, `.parent` or everyone (`*`) is to be reached.
 
-    `match` are names allowed in the certificate at level `secure`. `anchors` are
-    PEM texts that replace the public CAs; none means the public CAs.
+    `match` are names allowed in the certificate at level `secure`, `pins` the SHA-256
+    fingerprints of which it must have one at level `fingerprint`. `anchors` are PEM
+    texts that replace the public CAs; none means the public CAs.
     """
 
     pattern: str = DEFAULT_PATTERN
     level: Level = Level.VERIFY
     match: tuple[str, ...] = ()
+    pins: tuple[str, ...] = ()
     on_tls_failure: OnTLSFailure = OnTLSFailure.PORTAL
     tls_grace: timedelta = retry.TLS_GRACE
     max_queue: timedelta = retry.MAX_QUEUE
@@ -77,6 +79,17 @@ class Route:
     def home(self) -> bool:
         """Whether this is the way to a relay's own server, where nothing is ever held."""
         return self.next_hop is not None
+
+    @property
+    def asks_dane(self) -> bool:
+        """Whether TLSA records of the hosts count.
+
+        At `verify` too, which a domain raises by publishing some; but not where staff
+        imported certificates: then those are believed, and nothing else.
+        """
+        level = self.policy.level
+        raised = level is Level.VERIFY and not self.policy.anchors
+        return not self.home and (raised or level in {Level.DANE, Level.DANE_ONLY})
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -4,11 +4,22 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """What a session must prove. There is no level without verified TLS."""
+    """What a session must prove. There is no level without verified TLS.
+
+    MTA_STS is never chosen: a domain that publishes it raises `verify` by itself.
+    """
 
     VERIFY = "verify"
     SECURE = "secure"
+    DANE = "dane"
+    DANE_ONLY = "dane-only"
+    FINGERPRINT = "fingerprint"
+    MTA_STS = "mta-sts"
     PORTAL_ONLY = "portal-only"
+
+
+# Levels at which a host was promised to have TLS, by its domain or by staff: where it has none, something is wrong.
+PROMISES = frozenset({Level.DANE, Level.FINGERPRINT, Level.MTA_STS})
 
 
 class OnTLSFailure(StrEnum):
@@ -32,6 +43,12 @@ class ResultType(StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_NOT_TRUSTED = "certificate-not-trusted"
     VALIDATION_FAILURE = "validation-failure"
+    TLSA_INVALID = "tlsa-invalid"
+    DNSSEC_INVALID = "dnssec-invalid"
+    DANE_REQUIRED = "dane-required"
+    STS_POLICY_FETCH_ERROR = "sts-policy-fetch-error"
+    STS_POLICY_INVALID = "sts-policy-invalid"
+    STS_WEBPKI_INVALID = "sts-webpki-invalid"
 
 
 HOST_MISMATCH = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH

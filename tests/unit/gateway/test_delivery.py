@@ -9,11 +9,12 @@ import pytest
 import trustme
 
 from gateway.delivery import Connections, attempt
+from gateway.demand import Demand
 from gateway.mx import Address
 from gateway.rules.outcome import Action, Class, History, Phase
 from gateway.rules.routing import Home, Policy
 from gateway.rules.tls import Level
-from gateway.smtp_client import Demand, Outgoing, Timeouts, open_session, send
+from gateway.smtp_client import Outgoing, Timeouts, open_session, send
 from tests.fakes.dns import SERVFAIL, TIMEOUT, Zone, dns_server
 from tests.fakes.mx import DROP, HANG, RESET, Script, mx_host, server_context
 

@@ -132,7 +132,7 @@ def test_a_next_hop_without_an_address_is_temporary():
 def test_a_large_answer_comes_over_tcp():
     zone = Zone().add(D, "MX", *[(10, f"{'x' * 50}{number}.partner.example") for number in range(60)])
     with dns_server(zone) as server:
-        assert len(Resolver([server], 2).mx(D)) == 60
+        assert len(Resolver([server], 2).mx(D).records) == 60
 
 
 @pytest.mark.parametrize(

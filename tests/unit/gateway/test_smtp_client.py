@@ -9,15 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import trust
+from gateway.demand import Demand, Unverified
 from gateway.mx import Address
 from gateway.rules.replies import Reply
 from gateway.smtp_client import (
     BLOCK,
-    Demand,
     HostFailed,
     Outgoing,
     Timeouts,
-    Unverified,
     VerifiedSession,
     extensions,
     open_session,

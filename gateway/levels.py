@@ -1,0 +1,77 @@
+"""What each host of a route has to prove: the policy's level, or more, where its domain promises more.
+
+Asked host by host, just before each is tried. What a domain publishes is asked for
+in one order: DANE first, since MTA-STS must never take its place (RFC 8461 section 2).
+"""
+
+from gateway.dane import Lookup, Published
+from gateway.demand import AnyDemand, DaneDemand, Demand, PinnedDemand
+from gateway.mx import Address
+from gateway.resolver import Unanswered
+from gateway.rules.dane import usable
+from gateway.rules.outcome import Class, HostResult, Phase
+from gateway.rules.routing import Route
+from gateway.rules.tls import Level, ResultType
+
+NO_RESOLVER = "The policy asks for DANE, and the gateway has no validating DNS resolver on its own machine"
+NO_PINS = "The policy asks for a fingerprint, and none is written down"
+
+
+class Levels:
+    """What hosts have to prove on one `route`. `roots` as in `Demand`."""
+
+    def __init__(self, route: Route, roots: str, tlsa: Lookup) -> None:
+        self._route, self._roots, self._tlsa = route, roots, tlsa
+
+    def demand(self, address: Address) -> AnyDemand | HostResult:
+        """Return what a host has to prove; or the result that says why it must not be connected to."""
+        policy = self._route.policy
+        if policy.level is Level.FINGERPRINT:
+            return PinnedDemand(pins=policy.pins) if policy.pins else _result(address, Class.CONFIG, NO_PINS)
+        if self._route.asks_dane and (promised := self._dane(address)):
+            return promised
+        return Demand(
+            identity=self._route.identity,
+            anchors=policy.anchors,
+            roots=self._roots,
+            level=Level.SECURE if policy.level is Level.SECURE else Level.VERIFY,
+        )
+
+    def _dane(self, address: Address) -> DaneDemand | HostResult | None:
+        """Return what the TLSA records of a host ask for, None where there is nothing to compare.
+
+        Records of which none can be used leave the host to `verify`: Postfix would be content
+        with any certificate then, and we never are.
+        """
+        try:
+            published = self._tlsa.published(address.bases) if address.bases else None
+        except Unanswered:
+            sentence = f"The DNS gave no valid answer about the TLSA records of {address.host}"
+            return _result(address, Class.TEMP, sentence, ResultType.DNSSEC_INVALID)
+        records = usable(published.records) if published else ()
+        if published and records:
+            names = dict.fromkeys((published.base, address.host, self._route.domain))
+            return DaneDemand(base=published.base, records=records, identity=tuple(names))
+        if self._route.policy.level is Level.DANE_ONLY:
+            return self._required(address, published)
+        return None
+
+    def _required(self, address: Address, published: Published | None) -> HostResult:
+        """Return that a host can't be used at `dane-only`; without a resolver to trust, by our own fault (row 24)."""
+        if not self._tlsa.trusted:
+            return _result(address, Class.CONFIG, NO_RESOLVER)
+        what = "only TLSA records that can't be used" if published else "no TLSA records that DNSSEC vouches for"
+        sentence = f"{address.host} has {what}, and the policy asks for them"
+        return _result(address, Class.TLSFAIL, sentence, ResultType.DANE_REQUIRED)
+
+
+def _result(address: Address, class_: Class, sentence: str, result_type: str = "") -> HostResult:
+    return HostResult(
+        mx_host=address.host,
+        ip=address.ip,
+        port=address.port,
+        class_=class_,
+        phase=Phase.LOOKUP,
+        sentence=sentence,
+        result_type=result_type,
+    )
