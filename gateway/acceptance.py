@@ -7,11 +7,14 @@ import structlog
 from django.db import transaction
 
 from gateway.arrival import Accepted
+from gateway.inserting import Inserter
 from messages_app import signals
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 
 log = structlog.get_logger(__name__)
+
+_messages, _recipients, _wraps, _events = map(Inserter, (Message, Recipient, KeyWrap, AuditEvent))
 
 
 def accept(group: Sequence[Accepted]) -> None:
@@ -29,10 +32,10 @@ def accept(group: Sequence[Accepted]) -> None:
 
 
 def _write(group: Sequence[Accepted]) -> None:
-    Message.objects.bulk_create([accepted.message for accepted in group])
-    Recipient.objects.bulk_create([recipient for accepted in group for recipient in accepted.recipients])
-    KeyWrap.objects.bulk_create([accepted.wrap for accepted in group])
-    AuditEvent.objects.bulk_create([_event(accepted) for accepted in group])
+    _messages.insert(accepted.message for accepted in group)
+    _recipients.insert(recipient for accepted in group for recipient in accepted.recipients)
+    _wraps.insert(accepted.wrap for accepted in group)
+    _events.insert(_event(accepted) for accepted in group)
     for accepted in group:
         signals.accepted.send(Message, message=accepted.message, recipients=list(accepted.recipients))
 

@@ -6,16 +6,18 @@ from datetime import datetime
 
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderRewriter, field_values, received_line
+from messages_app import store
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.rules import message_policy, rights
 from messages_app.rules.mailbox import domain_of, fold
 from messages_app.sealing import seal
 from messages_app.sealing.buckets import spool_bucket
 from messages_app.sealing.content import ContentKey
-from messages_app.sealing.stream import SealingWriter
+from messages_app.sealing.stream import HEADER, TAG, SealingWriter
 from messages_app.store import SealedSpool
 
 PART = "raw"
+OVERHEAD = HEADER + TAG  # bytes that sealing adds to a message of one segment
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,14 @@ class Arrival:
             self._writer.write(block)
             self.message.size += len(block)
 
+    def is_small(self, blocks: Sequence[bytes]) -> bool:
+        """Return whether `blocks` are the whole message and stay in its row: sealing them touches no disk."""
+        return self._writer is None and sum(map(len, blocks)) + OVERHEAD <= store.INLINE
+
     def complete(self, now: datetime) -> Accepted:
         """Return the rows; sealed content over 64 KiB is durable in the store by then.
 
-        Raises OSError, or SealingError where there is no trusted bucket key.
+        May be called again where it failed. Raises OSError, or SealingError where there is no trusted bucket key.
         """
         self.seal([])
         if self._writer is not None:

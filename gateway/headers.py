@@ -7,6 +7,7 @@ Postfix's message_drop_headers); otherwise no byte changes, so that signatures h
 import re
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from gateway.envelope import Client
@@ -93,8 +94,13 @@ def count_received(header: bytes) -> int:
     return len(_RECEIVED.findall(header))
 
 
+@lru_cache(maxsize=32)
+def _field(name: str) -> re.Pattern[bytes]:
+    pattern = rb"^" + re.escape(name.encode()) + rb"[ \t]*:([^\n]*\n(?:[ \t][^\n]*\n)*)"
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+
+
 def field_values(header: bytes, name: str) -> list[str]:
     """Return the values of every field called `name`, unfolded, anything but ASCII replaced."""
-    pattern = rb"^" + re.escape(name.encode()) + rb"[ \t]*:([^\n]*\n(?:[ \t][^\n]*\n)*)"
-    found = re.findall(pattern, header, re.IGNORECASE | re.MULTILINE)
+    found = _field(name).findall(header)
     return [" ".join(value.decode("ascii", "replace").split()) for value in found]

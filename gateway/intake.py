@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 from django.utils import timezone
 
@@ -33,7 +34,8 @@ T = TypeVar("T")
 RELAYS_SECONDS = 2.0  # how old the known relays may be
 _SPACE_SECONDS = 1.0  # how old the known free space may be
 _BLOCK = 256 * 1024  # bytes that wait before they are sealed: a segment
-_THREADS = 2
+_THREADS = 2  # that seal blocks, and ask the database
+_SYNCERS = 16  # that wait for the disk to have a large message
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Intake:
 
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
+        self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle)
         self._submitters: Sequence[rules.Submitter] = ()
         self._refresher: asyncio.Task[None] | None = None
@@ -67,6 +70,7 @@ class Intake:
         if self._refresher is not None:
             self._refresher.cancel()
         await self._loop.run_in_executor(None, self.pool.shutdown)
+        await self._loop.run_in_executor(None, self._syncers.shutdown)
         await self._loop.run_in_executor(None, self._committer.stop)
 
     # --- The handler.
@@ -136,15 +140,27 @@ class Intake:
         return self._loop.run_in_executor(self.pool, _in_thread, work)
 
     def finish(self, arrival: Arrival, blocks: Sequence[bytes]) -> "asyncio.Future[Reply]":
-        """Return the reply to come: sealed in a thread of the pool, committed in the committer's."""
+        """Return the reply to come: sealed here or in a thread, committed in the committer's.
+
+        A small message is sealed at once: two changes of threads would cost more.
+        """
         future: asyncio.Future[Reply] = self._loop.create_future()
-        self.pool.submit(_in_thread, lambda: self._complete(arrival, blocks, future))
+        if arrival.is_small(blocks):
+            try:
+                self._complete(arrival, blocks, future)
+            except SynchronousOnlyOperation:  # the key of a new week: the database has to be asked
+                blocks = ()
+            else:
+                return future
+        self._syncers.submit(_in_thread, lambda: self._complete(arrival, blocks, future))
         return future
 
     def _complete(self, arrival: Arrival, blocks: Sequence[bytes], future: "asyncio.Future[Reply]") -> None:
         try:
             arrival.seal(blocks)
             accepted = arrival.complete(timezone.now())
+        except SynchronousOnlyOperation:
+            raise
         except Exception as error:
             arrival.abort()
             self._loop.call_soon_threadsafe(_answer, [(future, refusal_of(error))])

@@ -5,7 +5,7 @@ from hashlib import sha256
 import structlog
 from celery import current_app
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 
 from messages_app.where import where
 
@@ -15,16 +15,36 @@ log = structlog.get_logger()
 PENDING_SECONDS = 20
 
 
+class _Nudge:
+    """What runs after the commit; two for one destination are equal."""
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        # Django logs a robust hook that failed by this name.
+        self.__qualname__ = "nudge"
+
+    def __call__(self) -> None:
+        nudge(self.destination)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Nudge) and other.destination == self.destination
+
+    def __hash__(self) -> int:
+        return hash(self.destination)
+
+
 def nudge_on_commit(destination: str) -> None:
-    """Nudge `destination` once the running transaction is committed."""
-    # No partial: Django logs a robust callback that failed by its __qualname__, and would fail over it.
-    transaction.on_commit(lambda: nudge(destination), robust=True)
+    """Nudge `destination` once the running transaction is committed: once, however many of its messages are in it."""
+    hook = _Nudge(destination)
+    if not any(each == hook for _, each, *_ in connection.run_on_commit):
+        transaction.on_commit(hook, robust=True)
 
 
 def nudge(destination: str) -> None:
     """Enqueue one drain of `destination`, unless one is pending. A dead broker is no error: rows are the truth."""
     try:
-        if not cache.add(_key(destination), 1, PENDING_SECONDS):
+        # Asking first costs a fifth of adding: a busy destination nearly always has one pending.
+        if cache.has_key(_key(destination)) or not cache.add(_key(destination), 1, PENDING_SECONDS):
             return
         # By name: importing the task would bring what opens messages into the process on port 25.
         current_app.send_task("gateway.tasks.drain", [destination])

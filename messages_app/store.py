@@ -47,10 +47,9 @@ class SealedSpool:
     """
 
     def __init__(self, message_id: UUID, name: str) -> None:
-        self._path = _directory(message_id) / name
+        self._message_id, self._name = message_id, name
         self._memory = bytearray()
         self._file: BinaryIO | None = None
-        self._temporary = self._path.with_name(f"{_TEMPORARY}{name}.{secrets.token_hex(8)}")
 
     def write(self, data: Buffer, /) -> int:
         """Keep `data`, which is sealed already; return its length. Raises OSError where the disk is full."""
@@ -64,6 +63,9 @@ class SealedSpool:
             return len(view)
 
     def _move_to_file(self) -> None:
+        # Most messages never come here, and a path costs as much as sealing them.
+        self._path = _directory(self._message_id) / self._name
+        self._temporary = self._path.with_name(f"{_TEMPORARY}{self._name}.{secrets.token_hex(8)}")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(descriptor, "wb")
@@ -79,23 +81,27 @@ class SealedSpool:
             return bytes(self._memory)
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
+            self._name_and_sync(self._file.fileno())
             self._file.close()
-            self._temporary.replace(self._path)
-            self._sync_directories()
+            _sync_directories(self._path.parent)
         except OSError:
             self.abort()
             raise
         return None
 
-    def _sync_directories(self) -> None:
-        directory = self._path.parent
-        # The first sync writes the journal; those of the parents then cost little.
-        while True:
-            sync_directory(directory)
-            if directory == _root():
-                return
-            directory = directory.parent
+    def _name_and_sync(self, descriptor: int) -> None:
+        """Give the file its name and make it durable.
+
+        A new name first: then one write of the journal has both. One that exists
+        is replaced only by what is durable already.
+        """
+        if self._path.exists():
+            os.fsync(descriptor)
+            self._temporary.replace(self._path)
+            return
+        self._temporary.replace(self._path)
+        self._temporary = self._path
+        os.fsync(descriptor)
 
     def abort(self) -> None:
         """Leave nothing behind. Does nothing after `finish()`."""
@@ -105,6 +111,19 @@ class SealedSpool:
             with suppress(OSError):
                 self._file.close()
             self._temporary.unlink(missing_ok=True)
+
+
+# Directories right below the root whose entry there is known to be durable: 256 at most.
+_durable: set[Path] = set()
+
+
+def _sync_directories(directory: Path) -> None:
+    """Make the entries of `directory` durable, and its own above it."""
+    sync_directory(directory)
+    sync_directory(directory.parent)
+    if directory.parent not in _durable:
+        sync_directory(_root())
+        _durable.add(directory.parent)
 
 
 def open_sealed(inline: Buffer | None, message_id: UUID, name: str) -> BinaryIO:

@@ -64,7 +64,7 @@ class SealingWriter:
         self._target = target
         self._number = 0
         self._capacity = FIRST_PLAIN
-        self._pending = bytearray(FIRST_PLAIN)
+        self._pending = bytearray()
         self._filled = 0
         self._sealed = bytearray()
         self.closed = False
@@ -91,20 +91,21 @@ class SealingWriter:
             self._grow()
             return taken
         taken = min(len(view), self._capacity - self._filled)
+        if self._filled + taken > len(self._pending):
+            # A whole segment at the second write: most messages come in one, and are far smaller.
+            self._pending.extend(bytes((self._capacity if self._filled else taken) - len(self._pending)))
         self._pending[self._filled : self._filled + taken] = view[:taken]
         self._filled += taken
         return taken
 
     def _flush(self) -> None:
-        self._seal(memoryview(self._pending), last=False)
+        self._seal(memoryview(self._pending)[: self._filled], last=False)
         self._grow()
 
     def _grow(self) -> None:
         """Begin a segment after the first: it has no header, so there is more room."""
         self._filled = 0
-        if self._capacity != PLAIN:
-            self._capacity = PLAIN
-            self._pending = bytearray(PLAIN)
+        self._capacity = PLAIN
 
     def _seal(self, plaintext: memoryview, *, last: bool) -> None:
         size = len(plaintext) + TAG

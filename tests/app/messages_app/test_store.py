@@ -66,8 +66,25 @@ def test_the_file_and_each_directory_above_it_are_synced_before_finish_returns(d
     message_id = uuid7()
     spooled(BIG, message_id)
     shard = directory / message_id.hex[-2:]
-    assert synced[0].startswith(str(shard / str(message_id) / ".raw."))
-    assert synced[1:] == [str(shard / str(message_id)), str(shard), str(directory)]
+    of_message = shard / str(message_id)
+    assert synced == [str(of_message / "raw"), str(of_message), str(shard), str(directory)]
+
+
+def test_a_file_that_exists_is_replaced_by_one_that_is_durable(directory, monkeypatch):
+    message_id = uuid7()
+    spooled(BIG, message_id)
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+        broken.setattr(os, "fsync", full)
+        spooled(BIG + b"new", message_id)
+    with store.open_sealed(None, message_id, "raw") as source:
+        assert source.read() == BIG
+    spooled(BIG + b"new", message_id)
+    with store.open_sealed(None, message_id, "raw") as source:
+        assert source.read() == BIG + b"new"
 
 
 def test_nothing_stands_before_finish_or_after_abort(directory):
