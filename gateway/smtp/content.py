@@ -1,6 +1,6 @@
-"""DATA as it arrives: find its end, take off the dots, see what must not be there. By block, never by line.
+"""A message as it arrives: find its end, take off the dots, see what must not be there. By block, never by line.
 
-Only `<CRLF>.<CRLF>` ends a message (RFC 5321 section 4.1.1.4). A bare CR, a bare
+After DATA only `<CRLF>.<CRLF>` ends a message (RFC 5321 section 4.1.1.4). A bare CR, a bare
 LF or a NUL is never passed on: one server's text is another's end of data, and
 that is how mail is smuggled (RFC 5321 section 2.3.8).
 """
@@ -45,16 +45,25 @@ class ContentDecoder:
         self._carry = data[len(data) - keep :]
         return self._clean(data[: len(data) - keep])
 
+    def finish(self) -> None:
+        """Take note that nothing follows. Raises BareControl where a line end is cut in two."""
+        if self.rest is None and self._carry.endswith(b"\r"):
+            raise BareControl
+
     def _clean(self, block: bytes) -> bytes:
         if not block:
             return block
         _refuse_bare(block)
         self._measure(block)
+        block = self._unstuff(block)
+        self.size += len(block)
+        return block
+
+    def _unstuff(self, block: bytes) -> bytes:
         block = block.replace(b"\r\n.", b"\r\n")
         if self._first:
             self._first = False
             block = block[2:]
-        self.size += len(block)
         return block
 
     def _measure(self, block: bytes) -> None:
@@ -66,6 +75,29 @@ class ContentDecoder:
             start = newline + 1
         newline = block.rfind(b"\n")
         self._line = self._line + len(block) if newline < 0 else len(block) - 1 - newline
+
+
+class ChunkDecoder(ContentDecoder):
+    """The same for chunks (RFC 3030): counted instead of ended by a dot, so no dot is taken off.
+
+    Lines may go on from chunk to chunk. What is refused after DATA is refused here
+    too: the next host may be one that is only told of DATA.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, text_line: int) -> None:
+        super().__init__(text_line)
+        self._carry = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the next block of the message, possibly empty. Raises BareControl."""
+        data = self._carry + data
+        self._carry = b"\r" if data.endswith(b"\r") else b""
+        return self._clean(data.removesuffix(b"\r"))
+
+    def _unstuff(self, block: bytes) -> bytes:
+        return block
 
 
 def _unfinished(data: bytes) -> int:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from gateway.envelope import Envelope, Mailbox
+from gateway.envelope import Envelope, Mailbox, ReportWish
+from gateway.smtp.login import Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Recipient:
 
     envelope: Envelope
     mailbox: Mailbox
+    wish: ReportWish
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class ContentRefused:
-    """The message broke a limit. The rest is read and dropped; the server itself replies at its end."""
+    """The message broke a limit, or was given up between two chunks: forget it.
+
+    What may still come of it is read and dropped, and the server itself replies.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +54,11 @@ class StartTLS:
     """The output ends with 220: write it, do the handshake, then call `Server.tls_started`."""
 
 
-Event = Mail | Recipient | Data | Content | ContentRefused | ContentEnd | StartTLS
+@dataclass(frozen=True, slots=True)
+class Login:
+    """AUTH gave a name and a password; respond."""
+
+    credentials: Credentials
+
+
+Event = Login | Mail | Recipient | Data | Content | ContentRefused | ContentEnd | StartTLS

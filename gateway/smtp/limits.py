@@ -18,5 +18,6 @@ class Limits:
     # line, base64 without breaks). Not one byte may be changed here, so lines are not
     # folded: up to this much passes as it is, and more is refused.
     text_line: int = 64 * 1024
+    logins: int = 5  # that fail; then 421 and close
     errors: int = 20  # then 421 and close
     idle_commands: int = 100  # NOOP, RSET, HELP, VRFY between messages; each more is an error

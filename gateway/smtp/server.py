@@ -1,4 +1,4 @@
-"""The state machine of one SMTP session (RFC 5321; extensions 1870, 2034, 2920, 3207, 6152, 6531).
+"""The state machine of one SMTP session (RFC 5321; extensions 1870, 2034, 2920, 3030, 3207, 3461, 4954, 6152, 6531).
 
 Feed it with `receive`, take `next_event` until there is none, answer those events
 that wait with `respond`, and write `take_output`. It never raises for what a client
@@ -11,9 +11,10 @@ from enum import Enum, auto
 
 from gateway.envelope import Envelope
 from gateway.smtp import commands, grammar, reply
-from gateway.smtp.content import BareControl, ContentDecoder
-from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Event, Mail, Recipient, StartTLS
+from gateway.smtp.content import BareControl, ChunkDecoder, ContentDecoder
+from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Event, Login, Mail, Recipient, StartTLS
 from gateway.smtp.limits import Limits
+from gateway.smtp.login import MECHANISMS, Challenge, Credentials, Exchange, Step
 from gateway.smtp.reply import Reply
 
 
@@ -23,7 +24,9 @@ class State(Enum):
     GREETING = auto()  # `greet`
     COMMAND = auto()
     DECISION = auto()  # `respond`
+    LOGIN = auto()  # the client's answer to a challenge
     DATA = auto()
+    CHUNK = auto()  # what BDAT announced
     ENDING = auto()  # nothing: the end of the message was seen, and its event is next
     TLS = auto()  # `tls_started`
     CLOSED = auto()
@@ -37,16 +40,29 @@ class Options:
     starttls: bool = True
     # Refuse mail before TLS; RFC 3207 section 4 allows it where the port is not a public MX.
     require_tls: bool = True
+    # Offer AUTH; over TLS alone, whatever `require_tls` says.
+    auth: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
 # Commands that RFC 3207 section 4 lets through before TLS, and RSET and HELP, which give nothing away.
 _BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"QUIT", b"RSET", b"HELP"})
 _IDLE = frozenset({b"NOOP", b"RSET", b"HELP", b"VRFY"})
-_KNOWN_ELSEWHERE = frozenset({b"EXPN", b"AUTH", b"BDAT", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"})
+_KNOWN_ELSEWHERE = frozenset({b"EXPN", b"AUTH", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"})
+_LINES = frozenset({State.COMMAND, State.LOGIN})
 # A browser tricked into posting a form here speaks the rest of its body as commands.
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"CONNECT", b"HEAD", b"OPTIONS"})
 _LONG = frozenset({b"MAIL", b"RCPT"})
+
+
+@dataclass(slots=True)
+class Chunk:
+    """One BDAT: how many octets are still to come, and what they get at their end where nobody wants them."""
+
+    size: int
+    last: bool
+    left: int
+    refusal: Reply | None = None
 
 
 class Server:
@@ -58,6 +74,7 @@ class Server:
         self.client_name = ""
         self.extended = False
         self.encrypted = False
+        self.logged_in = False
         self.envelope: Envelope | None = None
         # The last reply before the close.
         self.last: Reply | None = None
@@ -69,6 +86,11 @@ class Server:
         self._refused = False
         self._errors = 0
         self._idle_commands = 0
+        self._failed_logins = 0
+        self._exchange: Exchange | None = None
+        self._chunk: Chunk | None = None
+        # Whether the message comes in chunks and is open; and whether one of them was refused.
+        self._chunking = self._spoiled = False
         self._commands: dict[bytes, Callable[[bytes], Event | None]] = {
             b"EHLO": self._ehlo,
             b"HELO": self._helo,
@@ -76,12 +98,15 @@ class Server:
             b"MAIL": self._mail,
             b"RCPT": self._rcpt,
             b"DATA": self._data,
+            b"BDAT": self._bdat,
             b"RSET": self._rset,
             b"NOOP": lambda _argument: self._say(reply.OK),
             b"HELP": lambda _argument: self._say(reply.HELP),
             b"VRFY": lambda _argument: self._say(reply.CANNOT_VERIFY),
             b"QUIT": lambda _argument: self._fail(reply.BYE),
         }
+        if options.auth:
+            self._commands[b"AUTH"] = self._auth
 
     # --- What the surroundings call.
 
@@ -106,12 +131,18 @@ class Server:
         while event is None:
             if self.state is State.ENDING:
                 event = self._end_content()
+            elif self.state is State.CHUNK and self._chunk is not None and not self._chunk.left:
+                event = self._end_chunk(self._chunk)
             elif not self._buffer:
                 break
             elif self.state is State.DATA:
                 event = self._take_content()
-            elif self.state is not State.COMMAND or (line := self._take_line()) is None:
+            elif self.state is State.CHUNK and self._chunk is not None:
+                event = self._take_chunk(self._chunk)
+            elif self.state not in _LINES or (line := self._take_line()) is None:
                 break
+            elif self.state is State.LOGIN and self._exchange is not None:
+                event = self._step(self._exchange.feed(line))
             else:
                 event = self._command(line)
         return event
@@ -126,6 +157,10 @@ class Server:
             self._end_transaction()
             self._idle_commands = 0
             self._say(answer or reply.OK)
+        elif isinstance(event, Login) and answer is not None:
+            self._login_failed(answer)
+        elif isinstance(event, Data) and self._chunk is not None:
+            self._open_chunk(self._chunk, answer)
         elif isinstance(event, Mail) and answer is not None:
             self._error(answer)
         elif answer is not None:
@@ -134,7 +169,10 @@ class Server:
             self._go_on(event)
 
     def tls_started(self) -> None:
-        """Begin again over TLS: what the client said before is forgotten (RFC 3207 section 4.2)."""
+        """Begin again over TLS: what the client said before is forgotten (RFC 3207 section 4.2).
+
+        With TLS from the first byte (RFC 8314 section 3.3), call it before `greet`.
+        """
         self.encrypted = True
         self.client_name = ""
         self.state = State.COMMAND
@@ -156,6 +194,11 @@ class Server:
     def buffered(self) -> int:
         """How many bytes wait for an earlier answer."""
         return len(self._buffer) - self._position
+
+    @property
+    def is_in_content(self) -> bool:
+        """Whether a message is coming, or what is dropped in its place; between two chunks too."""
+        return self.state in {State.DATA, State.CHUNK} or self._chunking
 
     @property
     def is_between_messages(self) -> bool:
@@ -190,8 +233,7 @@ class Server:
 
     def _command(self, line: bytes) -> Event | None:
         verb, argument = grammar.split_command(line)
-        limits = self.options.limits
-        if len(line) + 2 > (limits.path_command_line if verb in _LONG else limits.command_line):
+        if len(line) + 2 > self._longest(verb):
             return self._error(reply.LINE_TOO_LONG)
         if self.options.require_tls and not self.encrypted and verb in self._commands and verb not in _BEFORE_TLS:
             return self._error(reply.TLS_REQUIRED)
@@ -203,6 +245,13 @@ class Server:
         if run is None:
             return self._error(reply.NOT_IMPLEMENTED if verb in _KNOWN_ELSEWHERE else reply.UNKNOWN_COMMAND)
         return run(argument)
+
+    def _longest(self, verb: bytes) -> int:
+        """Return the longest line of a command; one with credentials may be very long (RFC 4954 section 4)."""
+        limits = self.options.limits
+        if verb == b"AUTH":
+            return limits.unfinished_line
+        return limits.path_command_line if verb in _LONG else limits.command_line
 
     def _is_idling(self) -> bool:
         self._idle_commands += 1
@@ -221,22 +270,26 @@ class Server:
         if not name:
             return self._error(reply.SYNTAX)
         self.client_name, self.extended = name, extended
-        self._end_transaction()
+        dropped = self._end_transaction()
         lines = [self.options.hostname, *(self._extensions() if extended else ())]
         last = len(lines) - 1
         text = "".join(f"250{' ' if number == last else '-'}{line}\r\n" for number, line in enumerate(lines))
         self._output.append(text.encode())
-        return None
+        return dropped
 
     def _extensions(self) -> list[str]:
-        """Return what EHLO offers; STARTTLS only while there is no TLS (RFC 3207 section 4.2)."""
+        """Return what EHLO offers: STARTTLS only without TLS (RFC 3207 section 4.2), AUTH only with it."""
         offered = [
             "PIPELINING",
             f"SIZE {self.options.limits.size}",
             "8BITMIME",
             "SMTPUTF8",
             "ENHANCEDSTATUSCODES",
+            "DSN",
+            "CHUNKING",
         ]
+        if self.options.auth and self.encrypted and not self.logged_in:
+            offered.append(" ".join(("AUTH", *MECHANISMS)))
         return [*offered, "STARTTLS"] if self.options.starttls and not self.encrypted else offered
 
     def _starttls(self, argument: bytes) -> Event | None:
@@ -244,7 +297,7 @@ class Server:
             return self._error(reply.NOT_IMPLEMENTED)
         if argument:
             return self._error(reply.SYNTAX)
-        if self.encrypted or not self.client_name:
+        if self.encrypted or not self.client_name or self._chunking:
             return self._error(reply.BAD_SEQUENCE)
         self._end_transaction()
         self._output.append(reply.READY_FOR_TLS.line)
@@ -252,41 +305,89 @@ class Server:
         self._buffer, self._position = b"", 0
         return StartTLS()
 
+    def _auth(self, argument: bytes) -> Event | None:
+        if not self.encrypted:
+            return self._error(reply.AUTH_NEEDS_TLS)
+        if not self.client_name or not self.extended or self.logged_in or self.envelope is not None:
+            return self._error(reply.BAD_SEQUENCE)
+        self._exchange, step = Exchange.begin(argument)
+        return self._step(step)
+
+    def _step(self, step: Step) -> Event | None:
+        """Go on with AUTH, or end it."""
+        self.state = State.COMMAND
+        match step:
+            case Challenge():
+                self.state = State.LOGIN
+                self._output.append(step.line)
+            case Credentials():
+                return self._wait(Login(step))
+            case _:
+                return self._login_failed(step)
+        return None
+
+    def _login_failed(self, answer: Reply) -> Event | None:
+        """Say `answer`; whoever tries passwords is shown out sooner than whoever errs."""
+        self._say(answer)
+        self._failed_logins += 1
+        return self._fail(reply.TOO_MANY_ERRORS) if self._failed_logins > self.options.limits.logins else None
+
     def _mail(self, argument: bytes) -> Event | None:
         if not self.client_name or self.envelope is not None:
             return self._error(reply.BAD_SEQUENCE)
         try:
-            envelope = commands.parse_mail(argument, extended=self.extended, size_limit=self.options.limits.size)
+            envelope = commands.parse_mail(
+                argument, extended=self.extended, size_limit=self.options.limits.size, auth=self.options.auth
+            )
         except commands.Refused as refused:
             return self._error(refused.reply)
         return self._wait(Mail(envelope))
 
     def _rcpt(self, argument: bytes) -> Event | None:
         envelope = self.envelope
-        if envelope is None:
+        if envelope is None or self._chunking or self._spoiled:
             return self._error(reply.BAD_SEQUENCE)
         if len(envelope.recipients) >= self.options.limits.recipients:
             return self._say(reply.TOO_MANY_RECIPIENTS)
         try:
-            mailbox = commands.parse_recipient(argument, envelope)
+            mailbox, wish = commands.parse_recipient(argument, envelope, extended=self.extended)
         except commands.Refused as refused:
             return self._error(refused.reply)
-        return self._wait(Recipient(envelope, mailbox))
+        return self._wait(Recipient(envelope, mailbox, wish))
 
     def _data(self, argument: bytes) -> Event | None:
         if argument:
             return self._error(reply.SYNTAX)
-        if self.envelope is None:
-            return self._error(reply.BAD_SEQUENCE)
-        if not self.envelope.recipients:
-            return self._error(reply.NO_RECIPIENTS)
+        if refusal := self._unready():
+            return self._error(refusal)
+        if self._chunking or self.envelope is None:
+            return self._error(reply.BAD_SEQUENCE)  # one message is DATA or chunks (RFC 3030 section 2)
+        return self._wait(Data(self.envelope))
+
+    def _unready(self) -> Reply | None:
+        """Return why no content can come now."""
+        if self.envelope is None or self._spoiled:
+            return reply.BAD_SEQUENCE
+        return None if self.envelope.recipients else reply.NO_RECIPIENTS
+
+    def _bdat(self, argument: bytes) -> Event | None:
+        """Open a place for the first chunk; each that is refused is read all the same (RFC 3030 section 2)."""
+        try:
+            size, last = commands.parse_chunk(argument)
+        except commands.Refused as refused:
+            return self._fail(refused.reply)  # where its octets end is not known: none may count as commands
+        self._chunk = Chunk(size, last, size, self._unready())
+        if self.envelope is None or self._chunk.refusal or self._chunking:
+            self.state = State.CHUNK
+            return None
         return self._wait(Data(self.envelope))
 
     def _rset(self, argument: bytes) -> Event | None:
         if argument:
             return self._error(reply.SYNTAX)
-        self._end_transaction()
-        return self._say(reply.OK)
+        dropped = self._end_transaction()
+        self._say(reply.OK)
+        return dropped
 
     # --- Content.
 
@@ -326,6 +427,51 @@ class Server:
         self.state = State.COMMAND
         return self._error(fault)
 
+    # --- Chunks.
+
+    def _open_chunk(self, chunk: Chunk, refusal: Reply | None) -> None:
+        """Take the first chunk, or read it to drop it."""
+        self.state = State.CHUNK
+        chunk.refusal = refusal
+        if refusal is None:
+            self._content = ChunkDecoder(self.options.limits.text_line)
+            self._refused, self._chunking = False, True
+
+    def _take_chunk(self, chunk: Chunk) -> Event | None:
+        end = min(self._position + chunk.left, len(self._buffer))
+        data = self._buffer[self._position : end]
+        chunk.left -= len(data)
+        self._position = end
+        if end == len(self._buffer):
+            self._buffer, self._position = b"", 0
+        if chunk.refusal is not None:
+            return None
+        try:
+            return self._judge_content(self._content.feed(data))
+        except BareControl:
+            return self._fail(reply.BARE_CONTROL)
+
+    def _end_chunk(self, chunk: Chunk) -> Event | None:
+        """Answer a chunk that is whole; the last one ends the message."""
+        self.state, self._chunk = State.COMMAND, None
+        refusal = chunk.refusal or self._content_fault()
+        if refusal is not None:
+            return self._spoil(refusal, last=chunk.last)
+        if not chunk.last:
+            return self._say(Reply(250, "2.0.0", f"{chunk.size} octets received"))
+        try:
+            self._content.finish()
+        except BareControl:
+            return self._fail(reply.BARE_CONTROL)
+        return self._wait(ContentEnd())
+
+    def _spoil(self, refusal: Reply, *, last: bool) -> Event | None:
+        """Refuse a chunk, and with it those that follow until the client begins anew."""
+        self._spoiled, self._chunking = self.envelope is not None, False
+        if last:
+            self._end_transaction()
+        return self._error(refusal)
+
     # --- Answers.
 
     def _wait(self, event: Event) -> Event:
@@ -336,11 +482,15 @@ class Server:
     def _go_on(self, event: Event | None) -> None:
         """Do what `event` asked for, now that it is allowed."""
         match event:
+            case Login():
+                self.logged_in = True
+                self._say(reply.LOGGED_IN)
             case Mail(envelope):
                 self.envelope = envelope
                 self._say(reply.SENDER_OK)
-            case Recipient(envelope, mailbox):
+            case Recipient(envelope, mailbox, wish):
                 envelope.recipients.append(mailbox)
+                envelope.wishes[mailbox] = wish
                 self._say(reply.RECIPIENT_OK)
             case Data():
                 self._content = ContentDecoder(self.options.limits.text_line)
@@ -348,8 +498,12 @@ class Server:
                 self.state = State.DATA
                 self._say(reply.SEND_CONTENT)
 
-    def _end_transaction(self) -> None:
+    def _end_transaction(self) -> Event | None:
+        """Forget the transaction; return the event that drops what was taken of its message."""
+        dropped = ContentRefused() if self._chunking else None
         self.envelope = None
+        self._chunking = self._spoiled = False
+        return dropped
 
     def _say(self, answer: Reply) -> Event | None:
         self._output.append(answer.line)

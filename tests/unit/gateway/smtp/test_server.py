@@ -7,71 +7,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.smtp import reply
-from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Mail, Recipient, StartTLS
+from gateway.smtp.events import ContentRefused, StartTLS
 from gateway.smtp.limits import Limits
-from gateway.smtp.reply import Reply
-from gateway.smtp.server import Options, Server, State
+from gateway.smtp.server import Options, State
+from tests.fakes.smtp_dialogue import Dialogue, in_data, in_transaction
 
-PLAIN = Options("gw.home.example", starttls=False, require_tls=False)
 WITH_TLS = Options("gw.home.example")
 SMALL = Options(
-    "gw.home.example", starttls=False, require_tls=False, limits=Limits(size=200, recipients=2, errors=3, text_line=50)
+    "gw.home.example",
+    starttls=False,
+    require_tls=False,
+    auth=True,
+    limits=Limits(size=200, recipients=2, errors=3, text_line=50),
 )
-
-
-class Dialogue:
-    """A client and a handler that says yes, except to addresses that begin with "no"."""
-
-    def __init__(self, options=PLAIN, **greeting):
-        self.server = Server(options)
-        self.server.greet(**greeting)
-        self.output = self.server.take_output()
-        self.greeting = self.output
-        self.content = b""
-        self.messages = []
-        self.events = []
-
-    def say(self, data: bytes) -> list[str]:
-        self.server.receive(data)
-        while event := self.server.next_event():
-            self.events.append(type(event))
-            self._answer(event)
-        output = self.server.take_output()
-        self.output += output
-        return output.decode().splitlines()
-
-    def _answer(self, event):
-        match event:
-            case Mail(envelope):
-                self.server.respond(_judge(envelope.sender))
-            case Recipient(_, mailbox):
-                self.server.respond(_judge(mailbox.address))
-            case Data():
-                self.content = b""
-                self.server.respond(None)
-            case Content(block):
-                self.content += block
-            case ContentEnd():
-                self.messages.append(self.content)
-                self.server.respond(Reply(250, "2.0.0", "Kept"))
-            case ContentRefused():
-                self.content = b""
-
-
-def _judge(address):
-    return Reply(550, "5.7.1", "No") if address.startswith("no") else None
-
-
-def in_transaction(options=PLAIN) -> Dialogue:
-    dialogue = Dialogue(options)
-    dialogue.say(b"EHLO client\r\nMAIL FROM:<sam@home.example>\r\nRCPT TO:<rita@partner.example>\r\n")
-    return dialogue
-
-
-def in_data(options=PLAIN) -> Dialogue:
-    dialogue = in_transaction(options)
-    assert dialogue.say(b"DATA\r\n")[0].startswith("354")
-    return dialogue
 
 
 def test_the_banner_is_plain():
@@ -105,6 +53,8 @@ def test_what_is_offered():
         "250-8BITMIME",
         "250-SMTPUTF8",
         "250-ENHANCEDSTATUSCODES",
+        "250-DSN",
+        "250-CHUNKING",
         "250 STARTTLS",
     ]
 
@@ -134,7 +84,6 @@ MAIL = b"MAIL FROM:<sam@home.example>\r\n"
         (b"", b"VRFY sam", "252 2.5.0"),
         (b"", b"EXPN staff", "502 5.5.1"),
         (b"", b"AUTH PLAIN AAAA", "502 5.5.1"),  # nobody's password is asked for here
-        (b"", b"BDAT 10 LAST", "502 5.5.1"),
         (b"", b"NOOP whatever", "250 2.0.0"),
         (b"", b"HELP", "214 2.0.0"),
         (b"", b"RSET", "250 2.0.0"),
@@ -160,7 +109,12 @@ MAIL = b"MAIL FROM:<sam@home.example>\r\n"
         (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> SMTPUTF8=1", "501 5.5.4"),
         (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> SIZE=1 SIZE=2", "501 5.5.4"),
         (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> AUTH=<>", "555 5.5.4"),
-        (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> RET=HDRS", "555 5.5.4"),  # DSN is not offered
+        (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> RET=HDRS", "250 2.1.0"),
+        (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> RET=ALL", "501 5.5.4"),
+        (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> ENVID=a+2Bb", "250 2.1.0"),
+        (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> ENVID=a+0D+0ABcc:", "501 5.5.4"),
+        (b"EHLO c\r\n", b"MAIL FROM:<sam@home.example> ENVID", "501 5.5.4"),
+        (b"HELO c\r\n", b"MAIL FROM:<sam@home.example> RET=HDRS", "555 5.5.4"),
         (b"HELO c\r\n", b"MAIL FROM:<sam@home.example> SIZE=1", "555 5.5.4"),  # no extensions after HELO
         (b"EHLO c\r\n", "MAIL FROM:<s\u00e4m@home.example>".encode(), "553 5.6.7"),
         (b"EHLO c\r\n", "MAIL FROM:<s\u00e4m@home.example> SMTPUTF8".encode(), "250 2.1.0"),
@@ -169,7 +123,12 @@ MAIL = b"MAIL FROM:<sam@home.example>\r\n"
         (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita>", "501 5.1.3"),
         (b"EHLO c\r\n" + MAIL, b"RCPT TO:<postmaster>", "250 2.1.5"),
         (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@[192.0.2.1]>", "553 5.1.3"),
-        (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> NOTIFY=NEVER", "555 5.5.4"),
+        (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> NOTIFY=NEVER", "250 2.1.5"),
+        (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> NOTIFY=NEVER,DELAY", "501 5.5.4"),
+        (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> ORCPT=rfc822;Rita+40x", "250 2.1.5"),
+        (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> ORCPT=rfc822", "501 5.5.4"),
+        (b"EHLO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> RRVS=x", "555 5.5.4"),
+        (b"HELO c\r\n" + MAIL, b"RCPT TO:<rita@partner.example> NOTIFY=NEVER", "555 5.5.4"),
         (b"EHLO c\r\n" + MAIL, "RCPT TO:<r\u00edta@partner.example>".encode(), "553 5.6.7"),
         (b"", b"NOOP " + b"x" * 506, "500 5.5.2"),  # 513 bytes with CRLF
         (b"", b"NOOP " + b"x" * 505, "250 2.0.0"),  # 512
@@ -214,7 +173,7 @@ def test_nothing_pipelined_after_starttls_survives():
     assert dialogue.say(b"RSET\r\n") == []
     dialogue.server.tls_started()
     assert dialogue.say(b"MAIL FROM:<sam@home.example>\r\n")[0].startswith("503")  # EHLO again first
-    assert "250 ENHANCEDSTATUSCODES" in dialogue.say(b"EHLO c\r\n")  # the last: no STARTTLS any more
+    assert "250 CHUNKING" in dialogue.say(b"EHLO c\r\n")  # the last: no STARTTLS any more
     assert dialogue.say(b"STARTTLS\r\n")[0].startswith("503 5.5.1")
     assert dialogue.say(b"MAIL FROM:<sam@home.example>\r\n")[0].startswith("250 2.1.0")
 
@@ -330,6 +289,16 @@ PIECES = st.sampled_from(
         b"RCPT TO:<rita@partner.example>\r\n",
         b"RCPT TO:<no@partner.example>\r\n",
         b"DATA\r\n",
+        b"BDAT 0\r\n",
+        b"BDAT 3\r\n",
+        b"BDAT 7 LAST\r\n",
+        b"BDAT 70 LAST\r\n",
+        b"BDAT x\r\n",
+        b"AUTH PLAIN\r\n",
+        b"AUTH LOGIN c2Ft\r\n",
+        b"cmlnaHQ=\r\n",
+        b"AHNhbQByaWdodA==\r\n",
+        b"*\r\n",
         b"RSET\r\n",
         b"QUIT\r\n",
         b".\r\n",
@@ -353,7 +322,7 @@ OPENING = b"EHLO c\r\nMAIL FROM:<sam@home.example>\r\nRCPT TO:<rita@partner.exam
 @example(data=b"a\r\n.\r\nNOOP\r\n", cuts=list(range(100)), opening=OPENING)
 def test_chunks_change_nothing(data, cuts, opening):
     data = opening + data
-    whole, cut = Dialogue(SMALL), Dialogue(SMALL)
+    whole, cut = Dialogue(SMALL, encrypted=True), Dialogue(SMALL, encrypted=True)
     whole.say(data)
     marks = sorted({0, len(data), *(mark for mark in cuts if mark < len(data))})
     for start, end in itertools.pairwise(marks):
@@ -361,7 +330,7 @@ def test_chunks_change_nothing(data, cuts, opening):
     assert cut.output == whole.output
     assert cut.messages == whole.messages
     assert cut.server.state is whole.server.state
-    assert cut.server.state in {State.COMMAND, State.DATA, State.CLOSED}
+    assert cut.server.state in {State.COMMAND, State.DATA, State.CHUNK, State.LOGIN, State.CLOSED}
 
 
 @settings(max_examples=200, deadline=None)
@@ -378,3 +347,5 @@ def test_what_a_correct_client_stuffs_comes_out_as_it_was(message):
 def test_no_bytes_raise(data):
     in_data(SMALL).say(data)
     Dialogue(WITH_TLS).say(data)
+    in_transaction(SMALL).say(b"BDAT 300\r\n" + data)
+    Dialogue(SMALL, encrypted=True).say(b"EHLO c\r\nAUTH LOGIN\r\n" + data)

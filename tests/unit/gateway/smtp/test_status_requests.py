@@ -1,0 +1,75 @@
+"""The parameters of RFC 3461."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.smtp.status_requests import decode_xtext, encode_xtext, parse_envid, parse_ret, parse_wish
+from tests.fakes.smtp_dialogue import Dialogue
+
+
+@pytest.mark.parametrize(
+    ("notify", "original", "wish"),
+    [
+        (None, None, ("", "")),
+        ("NEVER", None, ("NEVER", "")),
+        ("failure,Success", None, ("SUCCESS,FAILURE", "")),
+        ("DELAY", "rfc822;Rita.Smith@Partner.Example", ("DELAY", "rfc822;Rita.Smith@Partner.Example")),
+        (None, "rfc822;rita+2Bnews@partner.example", ("", "rfc822;rita+news@partner.example")),
+        (None, "utf-8;r+5Cx+7BE9+7Dta@partner.example", ("", "utf-8;r\\x{E9}ta@partner.example")),
+        (None, "x400;/C+3Dde/", ("", "x400;/C=de/")),
+    ],
+)
+def test_what_is_asked_for_one_recipient(notify, original, wish):
+    parsed = parse_wish(notify, original)
+    assert (parsed.notify, parsed.original) == wish
+
+
+@pytest.mark.parametrize("notify", ["", "NEVER,SUCCESS", "SUCCESS,SUCCESS", "ALWAYS", "SUCCESS,", ","])
+def test_bad_notify_is_refused(notify):
+    with pytest.raises(ValueError, match="NEVER"):
+        parse_wish(notify, None)
+
+
+@pytest.mark.parametrize(
+    "original", ["", "rita@partner.example", "rfc822;", ";rita", "rf c;rita", "rfc822;a+0Ab", "rfc822;" + "x" * 494]
+)
+def test_bad_original_recipients_are_refused(original):
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_wish(None, original)
+
+
+@pytest.mark.parametrize("text", ["a b", "+0d", "+0D+0AX", "+7F", "+FF", "a=b", "+2", "\u00e4", "+"])
+def test_what_is_no_xtext_or_would_break_a_field_is_refused(text):
+    with pytest.raises(ValueError, match="xtext"):
+        decode_xtext(text)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 101])
+def test_an_envelope_id_has_up_to_100_characters(text):
+    with pytest.raises(ValueError, match="identifier"):
+        parse_envid(text)
+
+
+def test_ret_is_full_or_hdrs():
+    assert (parse_ret("full"), parse_ret("HDRS")) == ("FULL", "HDRS")
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_xtext_goes_there_and_back(text):
+    assert decode_xtext(encode_xtext(text)) == text
+
+
+def test_what_was_asked_is_in_the_envelope():
+    dialogue = Dialogue()
+    dialogue.say(
+        b"EHLO c\r\nMAIL FROM:<sam@home.example> RET=FULL ENVID=Job+2B7\r\n"
+        b"RCPT TO:<Rita@Partner.Example> NOTIFY=SUCCESS ORCPT=rfc822;Rita@Partner.Example\r\n"
+        b"RCPT TO:<otto@home.example>\r\nDATA\r\n.\r\n"
+    )
+    envelope = dialogue.envelopes[0]
+    assert (envelope.report_content, envelope.envelope_id) == ("FULL", "Job+7")
+    assert [(wish.notify, wish.original) for wish in envelope.wishes.values()] == [
+        ("SUCCESS", "rfc822;Rita@Partner.Example"),
+        ("", ""),
+    ]
