@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from gateway import first_contact, reports
 from gateway.delivery import Report
@@ -32,6 +32,7 @@ from messages_app.where import where
 log = structlog.get_logger()
 
 STICKY_FOR = timedelta(days=90)
+ALERT_EVERY = timedelta(days=1)
 _OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
 # Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
@@ -115,7 +116,7 @@ def put_off(recipients: Sequence[Recipient], now: datetime) -> None:
     with transaction.atomic():
         for j in judged:
             _APPLY.get(j.verdict.action, _leave)(j, now)
-        _alert([j for j in judged if j.verdict.alert_staff])
+        _alert([j for j in judged if j.verdict.alert_staff], now)
     if ended := [j for j in judged if j.verdict.action is Action.BOUNCE]:
         _bounce(ended[0].recipient.message, ended, now)
 
@@ -210,7 +211,7 @@ def _finish(judged: Sequence[Judged], now: datetime) -> None:
         except Exception as error:  # nothing was sent: try again later rather than call it ambiguous
             log.error("record.broken", message=str(message.pk), error=where(error))
             put_off([j.recipient for j in mine], now)
-    _alert([j for j in judged if j.verdict.alert_staff])
+    _alert([j for j in judged if j.verdict.alert_staff], now)
     _warn(message, [j for j in judged if j.verdict.warn_sender], now)
     shred.shred_spool(message)
 
@@ -258,10 +259,22 @@ def _warn(message: Message, judged: Sequence[Judged], now: datetime) -> None:
             reports.commit(report)
 
 
-def _alert(judged: Sequence[Judged]) -> None:
+def _alert(judged: Sequence[Judged], now: datetime) -> None:
+    """Note what staff should look at; of a suspected downgrade they are told by mail, too."""
     for j in judged:
         log.warning("delivery.alert", recipient=str(j.recipient.pk), reason=j.verdict.reason)
         _audit(audit.Event.STAFF_ALERTED, j)
+    lost = {j.recipient.destination: j.verdict.sentence for j in judged if j.verdict.tls_failed}
+    for domain, sentence in lost.items():
+        _tell_staff(domain, sentence, now)
+
+
+def _tell_staff(domain: str, sentence: str, now: datetime) -> None:
+    """Have staff told, once a day and domain: whoever changes the row tells them."""
+    untold = Q(last_alert_at=None) | Q(last_alert_at__lte=now - ALERT_EVERY)
+    with transaction.atomic():
+        if DomainHistory.objects.filter(untold, domain=domain).update(last_alert_at=now):
+            signals.tls_lost.send(_tell_staff, domain=domain, sentence=sentence)
 
 
 def _settle(judged: Judged, state: State, **fields: Any) -> bool:

@@ -16,3 +16,4 @@ class NotificationsConfig(AppConfig):
         """Connect the receivers."""
         import_module("notifications.receivers")
         import_module("notifications.comebacks")
+        import_module("notifications.staff_alerts")

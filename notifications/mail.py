@@ -135,6 +135,24 @@ class ReplyReport:
 
 
 @dataclass(frozen=True)
+class LostDomain:
+    """A domain without the TLS that was expected there, and what was seen, in one sentence of evidence."""
+
+    domain: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class TLSLost:
+    """Enforced TLS used to work with these domains, or is promised, and can't be had: to staff."""
+
+    to_address: str
+    lost: tuple[LostDomain, ...]
+    template = "tls_lost"
+    from_name = ""
+
+
+@dataclass(frozen=True)
 class Answer:
     """Nobody reads replies to notices, and this is how to write back: to whoever replied to one."""
 
@@ -196,6 +214,7 @@ NoticeMail = (
     | ExtensionAsked
     | Deleted
     | ReplyReport
+    | TLSLost
     | Answer
     | CodeMail
     | AccountAlert

@@ -22,6 +22,7 @@ class Notice(models.Model):
         UNREACHABLE = "unreachable", "a notice did not reach its reader (to the sender)"
         EXTENSION = "extension", "a reader asks for more time (to the sender)"
         DELETED = "deleted", "a reader deleted a message (to the sender)"
+        TLS_LOST = "tls_lost", "enforced TLS with a domain can't be had any more (to staff)"
         ANSWER = "answer", "a reply to a notice is not read (to its writer)"
 
     class State(models.TextChoices):

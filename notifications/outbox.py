@@ -22,9 +22,11 @@ from notifications.mail import (
     FirstNotice,
     HeldCopy,
     HeldReport,
+    LostDomain,
     Mark,
     NoticeMail,
     ReplyReport,
+    TLSLost,
     Unreachable,
 )
 from notifications.models import WAITING, Notice
@@ -133,6 +135,10 @@ def _reply_report(notice: Notice) -> ReplyReport:
     return ReplyReport(notice.to_address, delivered, _copies(notice), _time(notice.parameters["accepted_at"]))
 
 
+def _tls_lost(notice: Notice) -> TLSLost:
+    return TLSLost(notice.to_address, tuple(LostDomain(**lost) for lost in notice.parameters["lost"]))
+
+
 def _answer(notice: Notice) -> Answer:
     return Answer(notice.to_address)
 
@@ -152,6 +158,7 @@ _COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
     Notice.Kind.REPLY_DELIVERED: _reply_report,
     Notice.Kind.REPLY_FAILED: _reply_report,
     Notice.Kind.DELETED: _deleted,
+    Notice.Kind.TLS_LOST: _tls_lost,
     Notice.Kind.ANSWER: _answer,
 }
 

@@ -13,6 +13,7 @@ from gateway.admin.audited import AuditedAdmin
 from gateway.admin.cleaning import cleaned
 from gateway.models import DomainPolicy
 from gateway.rules.patterns import normal_match, normal_pattern
+from gateway.rules.pins import normal_pins
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.audit import Event
 from messages_app.rules.gate import FirstContactPolicy
@@ -24,11 +25,20 @@ else:  # subscripted by type checkers alone
     _PolicyForm = forms.ModelForm
 
 LEVELS = (
-    (Level.VERIFY.value, "verify: TLS, and a trusted certificate for the name of the mail server that DNS gives"),
+    (
+        Level.VERIFY.value,
+        "verify: TLS, and a trusted certificate for the mail server's name, or what the domain itself asks for",
+    ),
+    (
+        Level.DANE.value,
+        "dane: what the domain's TLSA records say, even beside imported certificates; without such records as verify",
+    ),
+    (Level.DANE_ONLY.value, "dane-only: what the domain's TLSA records say, and nothing without them"),
     (
         Level.SECURE.value,
         "secure: a certificate for a name that you list, or of the domain itself, whatever DNS says",
     ),
+    (Level.FINGERPRINT.value, "fingerprint: a certificate or key that you write down; nobody has to have issued it"),
     (Level.PORTAL_ONLY.value, "portal-only: never delivered by SMTP; every message waits in the portal"),
 )
 ON_FAILURE = (
@@ -56,6 +66,7 @@ RIGHTS = (
 DURATION = "Hours, minutes and seconds as 01:00:00; days before them as 5 00:00:00."
 LABELS = {
     "match": "Names in the certificate",
+    "pins": "Fingerprints (SHA-256)",
     "tls_grace": "Time to wait for TLS",
     "max_queue": "Time in the queue",
     "hold_oversize": "Hold what is too big",
@@ -65,6 +76,9 @@ HELP = {
     "pattern": "user@example.org, example.org, .example.org (all below it), or * for everyone. The closest one counts.",
     "match": "At level secure: names that the certificate may have, one a line; .example.org stands for all below it. "
     "Empty: the recipient's domain and everything below it.",
+    "pins": "At level fingerprint: SHA-256 of a server's certificate or of its public key, one a line. One is enough: "
+    "before a server changes its key, add the new one. "
+    "Compare them with your partner by another way than mail.",
     "tls_grace": f"How long to keep trying where TLS used to work and suddenly does not. Empty: 1 hour. {DURATION}",
     "max_queue": f"How long to keep trying at all. Empty: 5 days. {DURATION}",
     "hold_oversize": "Hold in the portal what the other server finds too big. Otherwise it bounces.",
@@ -109,7 +123,11 @@ class PolicyForm(_PolicyForm):
     class Meta:
         help_texts = HELP
         labels = LABELS
-        widgets = {"match": AdminTextareaWidget({"rows": 4}), "note": AdminTextareaWidget({"rows": 3})}
+        widgets = {
+            "match": AdminTextareaWidget({"rows": 4}),
+            "pins": AdminTextareaWidget({"rows": 4}),
+            "note": AdminTextareaWidget({"rows": 3}),
+        }
 
     def clean_pattern(self) -> str:
         """Return the pattern in lower case."""
@@ -118,6 +136,10 @@ class PolicyForm(_PolicyForm):
     def clean_match(self) -> str:
         """Return the names, one a line."""
         return cleaned(normal_match, self.cleaned_data["match"])
+
+    def clean_pins(self) -> str:
+        """Return the fingerprints, one a line."""
+        return cleaned(normal_pins, self.cleaned_data["pins"])
 
     def clean_tls_grace(self) -> timedelta | None:
         """Return the time, which can't be negative."""
@@ -154,7 +176,16 @@ class PolicyForm(_PolicyForm):
         data = super().clean() or self.cleaned_data
         if data.get("match") and data.get("level") != Level.SECURE:
             self.add_error("match", "These names are compared at level secure only: choose it, or leave this empty.")
+        self._check_pins(data)
         return data
+
+    def _check_pins(self, data: dict[str, Any]) -> None:
+        """Refuse a level that has nothing to compare, and fingerprints that nobody would."""
+        pinned = data.get("level") == Level.FINGERPRINT
+        if pinned and not data.get("pins") and "pins" not in self.errors:
+            self.add_error("pins", "At level fingerprint write down at least one.")
+        if not pinned and data.get("pins"):
+            self.add_error("pins", "These are compared at level fingerprint only: choose it, or leave this empty.")
 
 
 def _has_provider(domain: str) -> bool:
@@ -181,6 +212,7 @@ class DomainPolicyAdmin(AuditedAdmin):
         "pattern",
         "level",
         "match",
+        "pins",
         "on_tls_failure",
         "tls_grace",
         "max_queue",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from gateway import drain, expiry, record, tasks
 from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
-from messages_app import hold
+from messages_app import hold, signals
 from messages_app.audit import Event
 from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
@@ -141,6 +141,40 @@ def test_a_domain_whose_tls_used_to_work_is_retried_and_staff_are_alerted(keys, 
     assert state_of() == (State.DEFERRED, "starttls-not-supported")
     assert Recipient.objects.get().first_tls_failure_at
     assert AuditEvent.objects.filter(event=Event.STAFF_ALERTED).exists()
+
+
+@pytest.mark.parametrize(("tls_used_to_work", "told"), [(True, 1), (False, 0)])
+def test_staff_are_told_of_a_suspected_downgrade_by_mail_once_a_day(keys, settings, ca, tls_used_to_work, told):
+    make_user("ada@home.example", is_staff=True)
+    make_user("former@home.example", is_staff=True, is_active=False)
+    succeeded = timezone.now() - timedelta(days=3) if tls_used_to_work else None
+    DomainHistory.objects.create(domain=DOMAIN, last_tls_success_at=succeeded)
+    with partner(settings, ca, NO_STARTTLS):
+        for _ in range(2):
+            make_message(RAW)
+            drain.drain(DOMAIN)
+    notices = Notice.objects.filter(kind=Notice.Kind.TLS_LOST)
+    lost = [{"domain": DOMAIN, "sentence": "mx.partner.example offered no STARTTLS"}]
+    assert [(notice.to_address, notice.parameters["lost"]) for notice in notices] == [("ada@home.example", lost)] * told
+
+
+def test_staff_hear_of_many_domains_in_one_mail(db):
+    make_user("ada@home.example", is_staff=True)
+    for domain in ("a.example", "b.example"):
+        signals.tls_lost.send(None, domain=domain, sentence=f"mx.{domain} offered no STARTTLS")
+    (notice,) = Notice.objects.all()
+    assert [lost["domain"] for lost in notice.parameters["lost"]] == ["a.example", "b.example"]
+    assert notice.next_attempt_at > timezone.now()
+
+
+def test_a_day_later_staff_hear_of_a_domain_again(keys, settings, ca):
+    make_user("ada@home.example", is_staff=True)
+    long_ago = timezone.now() - timedelta(days=2)
+    DomainHistory.objects.create(domain=DOMAIN, last_tls_success_at=long_ago, last_alert_at=long_ago)
+    make_message(RAW)
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    assert Notice.objects.filter(kind=Notice.Kind.TLS_LOST).count() == 1
 
 
 def test_a_refused_recipient_comes_home_as_a_report_with_headers_only(keys, settings, ca, home):

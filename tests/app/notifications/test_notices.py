@@ -38,6 +38,8 @@ EVERY_MAIL = [
     mail.Unreachable(SAM, RITA, "5.1.1", NOW, NOW),
     mail.ReplyReport(RITA, delivered=True, copies=(mail.HeldCopy(SAM, "accepted"),), accepted_at=NOW),
     mail.ReplyReport(RITA, delivered=False, copies=(mail.HeldCopy(SAM, "it said no"),), accepted_at=NOW),
+    mail.TLSLost(SAM, (mail.LostDomain("partner.example", "mx1.partner.example offered no STARTTLS"),)),
+    mail.TLSLost(SAM, tuple(mail.LostDomain(domain, "offered no STARTTLS") for domain in ("a.example", "b.example"))),
     mail.Answer(RITA),
     mail.Deleted(SAM, RITA, account=False, unread=(NOW,)),
     mail.Deleted(SAM, RITA, account=True, unread=()),

@@ -85,6 +85,12 @@ def test_a_deleted_policy_is_recorded(ines):
         ({"pattern": "*.partner.example"}, "is not a domain"),  # ".partner.example" is how it is written
         ({"level": "secure", "match": "mail.partner.example, b@d"}, "is not a domain"),
         ({"match": "mail.partner.example"}, "level secure only"),
+        ({"level": "fingerprint"}, "at least one"),
+        ({"level": "fingerprint", "pins": "AB:CD"}, "has 4 digits: SHA-256 has 64"),
+        ({"level": "fingerprint", "pins": "a" * 40}, "is a SHA-1 fingerprint: SHA-256 has 64"),
+        ({"level": "fingerprint", "pins": "x" * 64}, "is not hexadecimal"),
+        ({"level": "dane", "pins": "a" * 64}, "level fingerprint only"),
+        ({"level": "mta-sts"}, "not one of the available choices"),  # domains choose it, not staff
         ({"level": "none"}, "not one of the available choices"),  # there is no level without TLS
         ({"tls_grace": "-01:00:00"}, "cannot be negative"),
         ({"max_queue": "-1 00:00:00"}, "cannot be negative"),
@@ -100,6 +106,12 @@ def test_names_are_kept_as_they_are_looked_up(ines):
     policy = DomainPolicy.objects.get()
     assert (policy.pattern, policy.match) == (".xn--strae-oqa.example", "mail.partner.example\n.partner.example")
     assert policy.tls_grace == timedelta(hours=2)
+
+
+def test_fingerprints_are_kept_as_they_are_compared(ines):
+    pasted = "sha256 Fingerprint=" + ":".join(["AB"] * 32) + "\n" + "cd" * 32 + ", " + "AB" * 32
+    add(ines, "domainpolicy", POLICY | {"level": "fingerprint", "pins": pasted})
+    assert DomainPolicy.objects.get().pins == "ab" * 32 + "\n" + "cd" * 32
 
 
 def home(**fields):

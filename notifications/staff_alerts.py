@@ -1,0 +1,50 @@
+"""Tell staff by mail what can't wait for their next look at the log: TLS that was to be had, and is gone."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.dispatch import receiver
+from django.utils import timezone
+
+from messages_app import signals
+from notifications.models import Notice
+
+# A cut line or a new firewall loses many domains at once: one mail names them all.
+GATHER = timedelta(minutes=1)
+MOST_NAMED = 50
+
+
+@receiver(signals.tls_lost)
+def tell_staff(domain: str, sentence: str, **_kwargs: Any) -> None:
+    """Write a notice to every active member of staff, or add to the one that is about to leave."""
+    staff = get_user_model().objects.filter(is_staff=True, is_active=True, frozen_at=None)
+    for address, language in staff.values_list("email", "language"):
+        _tell(address, language or "en", {"domain": domain, "sentence": sentence})
+
+
+def _tell(address: str, language: str, lost: dict[str, str]) -> None:
+    with transaction.atomic():
+        if not _join(address, lost):
+            now = timezone.now()
+            Notice.objects.create(
+                kind=Notice.Kind.TLS_LOST,
+                to_address=address,
+                parameters={"lost": [lost]},
+                language=language,
+                created_at=now,
+                next_attempt_at=now + GATHER,
+            )
+
+
+def _join(address: str, lost: dict[str, str]) -> bool:
+    """Add to the notice that waits; return whether there is one. What it has no room for is in the audit log."""
+    waiting = Notice.objects.select_for_update(of=("self",)).filter(
+        kind=Notice.Kind.TLS_LOST, to_address=address, state=Notice.State.DUE, lease_token=None
+    )
+    notice = waiting.first()
+    if notice and len(notice.parameters["lost"]) < MOST_NAMED:
+        notice.parameters["lost"].append(lost)
+        notice.save(update_fields=["parameters"])
+    return notice is not None
