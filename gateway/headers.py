@@ -24,7 +24,7 @@ def received_line(client: Client, *, host: str, message_id: str, at: datetime, s
     """Return the trace line of RFC 5321 section 4.4, folded, with its CRLF.
 
     There is no `for` clause: it would tell each recipient of one message about
-    another. `with` is by RFC 3848 and RFC 6531 section 4.3.
+    another, and no name that logged in. `with` is by RFC 3848 and RFC 6531 section 4.3.
     """
     tls = f"\r\n\t({client.tls_protocol} {client.tls_cipher})" if client.tls_protocol else ""
     return (
@@ -42,7 +42,7 @@ def _literal(ip: str) -> str:
 
 def _protocol(client: Client, *, smtputf8: bool) -> str:
     name = "UTF8SMTP" if smtputf8 else "ESMTP" if client.extended else "SMTP"
-    return name + "S" * bool(client.tls_protocol and client.extended)
+    return name + "S" * bool(client.tls_protocol and client.extended) + "A" * bool(client.login)
 
 
 class HeaderTooBig(ValueError):  # noqa: N818, the message is refused, nothing breaks

@@ -18,11 +18,14 @@ from gateway.arrival import Accepted, Arrival
 from gateway.committer import Committer, End
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderTooBig, count_received, field_values
-from gateway.models import Relay
+from gateway.logins import Logins
+from gateway.models import AppPassword, Relay
+from gateway.relay_limits import RelayLimits
 from gateway.rules import intake as rules
 from gateway.rules.networks import parse_networks
 from gateway.session import Sink
 from gateway.smtp import reply
+from gateway.smtp.login import Credentials
 from gateway.smtp.reply import Reply
 from messages_app import audit, loop_token, store
 from messages_app.rules.mailbox import to_a_label
@@ -55,6 +58,8 @@ class Intake:
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle)
         self._submitters: Sequence[rules.Submitter] = ()
+        self._logins = Logins()
+        self._limits = RelayLimits()
         self._refresher: asyncio.Task[None] | None = None
         self._space = (0.0, 0)
 
@@ -62,6 +67,7 @@ class Intake:
         """Learn the relays and start to commit. Raises where the database does not answer."""
         self._loop = asyncio.get_running_loop()
         self._submitters = await self.in_pool(load_submitters)
+        self._logins.warm_up()
         self._refresher = self._loop.create_task(self._refresh())
         self._committer.start()
 
@@ -72,12 +78,17 @@ class Intake:
         await self._loop.run_in_executor(None, self.pool.shutdown)
         await self._loop.run_in_executor(None, self._syncers.shutdown)
         await self._loop.run_in_executor(None, self._committer.stop)
+        await self._loop.run_in_executor(None, self._logins.stop)
 
     # --- The handler.
 
     def connect(self, _ip: str) -> Reply | None:
         """Let anyone say hello: a client that is not known hears so at MAIL, where its log shows the sender."""
         return None
+
+    async def login(self, client: Client, credentials: Credentials) -> Reply | None:
+        """Judge a name and a password; what they may do is judged with each message."""
+        return await self._logins.judge(client, credentials)
 
     def mail(self, client: Client, envelope: Envelope) -> Reply | None:
         """Judge the sender, then whether there is room.
@@ -86,19 +97,32 @@ class Intake:
         """
         verdict = self._judge_sender(client, envelope)
         if verdict.refusal is None or verdict.refusal is rules.FOREIGN_SENDER:
-            return None if self._has_space() else reply.STORAGE_LOW
+            return self._admit(client, verdict)
         log.info("sender_refused", client=client.ip, reason=verdict.reason)
         if verdict.refusal is rules.NOTICE_LOOP:
             self.report_loop(client, verdict.relay)
+        if verdict.refusal is rules.UNKNOWN_CLIENT and client.submission and not client.login:
+            return reply.AUTH_REQUIRED
         return verdict.refusal
+
+    def _admit(self, client: Client, verdict: rules.SenderVerdict) -> Reply | None:
+        """Return None where the relay may send now, and there is room for it."""
+        over = self._limits.at_mail(verdict.submitter, client.connection, self._loop.time())
+        if over is not None:
+            log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, code=over.code)
+            return over
+        return None if self._has_space() else reply.STORAGE_LOW
 
     def recipient(self, client: Client, envelope: Envelope, mailbox: Mailbox) -> Reply | None:
         """Judge one recipient."""
+        sender = self._judge_sender(client, envelope)
+        if rules.is_full(sender.submitter, len(envelope.recipients)):
+            return reply.TOO_MANY_RECIPIENTS
         verdict = rules.judge_recipient(
             mailbox.domain,
             settings.PORTAL_HOST,
             is_notice_path=_is_notice_path(mailbox),
-            foreign_sender=self._judge_sender(client, envelope).refusal is rules.FOREIGN_SENDER,
+            foreign_sender=sender.refusal is rules.FOREIGN_SENDER,
         )
         if verdict.refusal is not None:
             log.info("recipient_refused", client=client.ip, reason=verdict.reason)
@@ -110,6 +134,9 @@ class Intake:
         to_notices = all(_is_notice_path(mailbox) for mailbox in envelope.recipients)
         if verdict.refusal is not None and not (verdict.refusal is rules.FOREIGN_SENDER and to_notices):
             return verdict.refusal
+        if over := self._limits.take(verdict.submitter, self._loop.time()):
+            log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, code=over.code)
+            return over
         arrival = Arrival(client, envelope, relay=verdict.relay, host=settings.SMTPD_HOSTNAME, now=timezone.now())
         return IntakeSink(self, arrival, client)
 
@@ -117,7 +144,14 @@ class Intake:
         sender = envelope.reverse_path
         is_own_notice = sender is not None and loop_token.from_return_path(sender.address) is not None
         domain = None if sender is None else sender.domain
-        return rules.judge_sender(client.ip, domain, self._submitters, is_own_notice=is_own_notice)
+        return rules.judge_sender(
+            client.ip,
+            domain,
+            self._submitters,
+            login=client.login,
+            fingerprint=client.fingerprint,
+            is_own_notice=is_own_notice,
+        )
 
     def _has_space(self) -> bool:
         """Return whether the disk has more than the reserve, as of a second ago."""
@@ -260,15 +294,24 @@ def _is_notice_path(mailbox: Mailbox) -> bool:
 
 def load_submitters() -> list[rules.Submitter]:
     """Return the relays that are switched on, with their networks and domains."""
+    names: dict[int, set[str]] = {}
+    for relay_id, username in AppPassword.objects.filter(revoked_at=None).values_list("relay_id", "username"):
+        names.setdefault(relay_id, set()).add(username)
     relays = Relay.objects.filter(enabled=True).prefetch_related("domains")
-    return [
-        rules.Submitter(
-            relay.name,
-            tuple(parse_networks(relay.networks)),
-            frozenset(to_a_label(home.domain) for home in relay.domains.all()),
-        )
-        for relay in relays
-    ]
+    return [_submitter(relay, names.get(relay.pk, set())) for relay in relays]
+
+
+def _submitter(relay: Relay, usernames: set[str]) -> rules.Submitter:
+    return rules.Submitter(
+        relay.name,
+        tuple(parse_networks(relay.networks)),
+        frozenset(to_a_label(home.domain) for home in relay.domains.all()),
+        frozenset(usernames),
+        frozenset(relay.fingerprints.split()),
+        relay.messages_per_minute,
+        relay.connections,
+        relay.recipients_per_message,
+    )
 
 
 def refusal_of(error: Exception) -> Reply:

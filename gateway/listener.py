@@ -14,7 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from gateway.session import Handler, Session, Shared, Timers
+from gateway import client_certificates
+from gateway.session import Door, Handler, Session, Shared, Timers
 from gateway.smtp import reply
 from gateway.smtp.reply import Reply
 from gateway.smtp.server import Options
@@ -43,13 +44,18 @@ class Settings:
     grace: float = 30.0
 
 
-def server_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
-    """Return a context for TLS 1.2 and 1.3 with forward secrecy and AEAD alone. Raises OSError for bad files."""
+def server_context(certificate: Path, private_key: Path, *, ask_clients: bool = False) -> ssl.SSLContext:
+    """Return a context for TLS 1.2 and 1.3 with forward secrecy and AEAD alone. Raises OSError for bad files.
+
+    Clients that have a certificate show it where `ask_clients` says so; none has to.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.load_cert_chain(certificate, private_key)
+    if ask_clients:
+        client_certificates.ask(context)
     return context
 
 
@@ -60,18 +66,22 @@ class Listener:
         if settings.options.starttls and tls is None:
             raise ValueError("STARTTLS needs a certificate")
         self._settings = settings
-        self._shared = Shared(handler, settings.options, settings.timers, tls, admit=self._admit)
+        self._shared = Shared(handler, settings.timers, tls, admit=self._admit)
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen on `host`; return the port, which the system chooses for 0. Raises OSError."""
+    async def start(self, host: str, port: int, door: Door | None = None) -> int:
+        """Listen on `host`; return the port, which the system chooses for 0. Raises OSError.
+
+        Without a `door` it is one for mail servers, as the settings say. Call it once for each port.
+        """
+        opened = door or Door(self._settings.options)
         loop = asyncio.get_running_loop()
         if self._sweeper is None:
             await self._shared.handler.start()
             self._sweeper = loop.create_task(self._sweep())
         server = await loop.create_server(
-            lambda: Session(self._shared), host, port, backlog=_BACKLOG, reuse_address=True, reuse_port=True
+            lambda: Session(self._shared, opened), host, port, backlog=_BACKLOG, reuse_address=True, reuse_port=True
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
@@ -138,6 +148,7 @@ def serve_in_thread(
     host: str = "127.0.0.1",
     port: int = 0,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_loop,
+    door: Door | None = None,
 ) -> Iterator[int]:
     """Serve on a free loopback port in a thread of its own; gives the port, stops at the end.
 
@@ -148,7 +159,7 @@ def serve_in_thread(
     thread.start()
     listener = Listener(handler, settings, tls)
     try:
-        yield asyncio.run_coroutine_threadsafe(listener.start(host, port), loop).result()
+        yield asyncio.run_coroutine_threadsafe(listener.start(host, port, door), loop).result()
     finally:
         asyncio.run_coroutine_threadsafe(listener.stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)

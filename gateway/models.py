@@ -1,6 +1,7 @@
 """Who may submit, how each domain is reached, and which certificates are trusted there."""
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from gateway.rules.networks import parse_networks
@@ -41,16 +42,26 @@ class TrustedCertificate(models.Model):
 
 
 class Relay(models.Model):
-    """A client that may submit: a mail server of the organisation, known by its network."""
+    """A client that may submit: a mail server or a mail program of the organisation.
+
+    It is known by its network, by the certificate of its own that it shows, or by an app password.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     networks = models.TextField(
-        validators=[validate_networks], help_text="CIDR networks, separated by spaces, commas or new lines"
+        blank=True, validators=[validate_networks], help_text="CIDR networks, separated by spaces, commas or new lines"
+    )
+    fingerprints = models.TextField(
+        blank=True, validators=[validate_pins], help_text="SHA-256 of client certificates, one a line"
     )
     enabled = models.BooleanField(default=True)
 
     class Meta:
         ordering = ("name",)
+    # What each intake process lets it do; null: as much as anyone.
+    messages_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    connections = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    recipients_per_message = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
     def __str__(self) -> str:
         return self.name
@@ -58,6 +69,29 @@ class Relay(models.Model):
 
 class HomeDomain(models.Model):
     """A sender domain that a relay owns, and the next hop by which mail goes home to it."""
+
+class AppPassword(models.Model):
+    """A name and a password by which one program or device submits as `relay`; both are random.
+
+    The name says nothing about a person, so that none can be guessed or looked for.
+    Of the password there is a hash; it was shown once.
+    """
+
+    relay = models.ForeignKey(Relay, on_delete=models.CASCADE, related_name="app_passwords")
+    label = models.CharField(max_length=100, help_text="which program or device it is for")
+    username = models.CharField(max_length=32, unique=True, editable=False)
+    password = models.CharField(max_length=200, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    # Within a minute; the only field that intake may change.
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("relay", "-created_at")
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.username})"
+
 
     relay = models.ForeignKey(Relay, on_delete=models.CASCADE, related_name="domains")
     domain = models.CharField(max_length=253, unique=True)

@@ -13,9 +13,11 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from gateway.envelope import Client, Envelope, Mailbox
+from gateway import client_certificates
+from gateway.envelope import Client, Connection, Envelope, Mailbox
 from gateway.smtp import reply
-from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Event, Mail, Recipient, StartTLS
+from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Event, Login, Mail, Recipient, StartTLS
+from gateway.smtp.login import Credentials
 from gateway.smtp.reply import Reply
 from gateway.smtp.server import Options, Server, State
 
@@ -65,6 +67,24 @@ class Handler(Protocol):
         """Open a place for the message, or refuse it before it comes."""
 
 
+class Doorkeeper(Handler, Protocol):
+    """A handler behind doors that offer AUTH."""
+
+    def login(self, client: Client, credentials: Credentials) -> Awaitable[Reply | None]:
+        """Judge a name and a password."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """One port, as its clients find it."""
+
+    options: Options
+    # TLS from the first byte (RFC 8314 section 3.3), as on port 465.
+    implicit_tls: bool = False
+    # For mail programs (RFC 6409), as on 465 and 587.
+    submission: bool = False
+
+
 @dataclass(frozen=True)
 class Timers:
     """How long a client may take, in seconds (RFC 5321 section 4.5.3.2.7: 5 min a command)."""
@@ -81,7 +101,6 @@ class Shared:
     """What all sessions of one listener share; `tls` is replaced when the certificate is."""
 
     handler: Handler
-    options: Options
     timers: Timers = field(default_factory=Timers)
     tls: ssl.SSLContext | None = None
     sessions: set["Session"] = field(default_factory=set)
@@ -92,11 +111,12 @@ class Shared:
 class Session(asyncio.Protocol):
     """One client, from connect to close."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, door: Door) -> None:
         self.ip = ""
         self._shared = shared
+        self._door = door
         self._handler = shared.handler
-        self._server = Server(shared.options)
+        self._server = Server(door.options)
         self._loop = asyncio.get_running_loop()
         self._sink: Sink | None = None
         self._failure: Reply | None = None
@@ -106,8 +126,11 @@ class Session(asyncio.Protocol):
         self._reading = True
         self._writable = True
         self._tls = ("", "")
+        self._fingerprint = self._login = ""
+        self._connection = Connection()
         self._client = Client("", "")
-        self._touched = self._data_began = 0.0
+        self._touched = 0.0
+        self._data_began: float | None = None
         self._data_bytes = 0
 
     # --- Called by the loop.
@@ -119,6 +142,9 @@ class Session(asyncio.Protocol):
         self.ip = peer[0].partition("%")[0]
         refusal = self._shared.admit(self.ip) or self._handler.connect(self.ip)
         self._shared.sessions.add(self)
+        if self._door.implicit_tls and refusal is None:
+            self._start_tls()
+            return
         self._server.greet(refusal)
         self._flush()
 
@@ -128,9 +154,8 @@ class Session(asyncio.Protocol):
             # Over TLS already: the client's first command can come with the end of its handshake.
             self._early += data
             return
-        if self._server.state is State.DATA:
-            self._touched = self._loop.time()
-            self._data_bytes += len(data)
+        if self._server.is_in_content:
+            self._note_content(len(data))
         self._server.receive(data)
         self._pump()
 
@@ -146,6 +171,7 @@ class Session(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Drop what is not finished. A message whose end was seen is finished all the same."""
         self._shared.sessions.discard(self)
+        self._connection.closed = True
         self._server.state = State.CLOSED
         if self._sink is not None:
             self._sink.abort()
@@ -159,7 +185,7 @@ class Session(asyncio.Protocol):
         if self._task is not None or self._server.state is State.CLOSED:
             return
         allowed = timers.data + self._data_bytes / timers.data_rate
-        in_data = self._sink is not None or self._failure is not None
+        in_data = self._server.is_in_content and self._data_began is not None
         if now - self._touched > timers.idle or (in_data and now - self._data_began > allowed):
             self._server.close(reply.TIMED_OUT)
             self._flush()
@@ -178,6 +204,8 @@ class Session(asyncio.Protocol):
         """Handle events until the client, or one of our own steps, is awaited."""
         while self._task is None and self._writable and (event := self._server.next_event()) is not None:
             self._handle(event)
+        if not self._server.is_in_content:
+            self._data_began = None
         self._flush()
         self._throttle()
 
@@ -185,6 +213,8 @@ class Session(asyncio.Protocol):
         match event:
             case Content(block):
                 self._write(block)
+            case Login(credentials):
+                self._log_in(credentials)
             case Mail(envelope):
                 self._client = self._describe_client()
                 self._decide(lambda: self._handler.mail(self._client, envelope))
@@ -207,13 +237,36 @@ class Session(asyncio.Protocol):
             answer = self._report(error)
         self._server.respond(answer)
 
+    def _log_in(self, credentials: Credentials) -> None:
+        """Ask the handler, which takes its time."""
+        try:
+            answer = cast("Doorkeeper", self._handler).login(self._describe_client(), credentials)
+        except Exception as error:
+            self._server.respond(self._report(error))
+            return
+        self._await(answer, lambda task: self._logged_in(task, credentials.name))
+
+    def _logged_in(self, task: asyncio.Future[Reply | None], name: str) -> None:
+        error = task.exception()
+        refusal = self._report(error) if error else task.result()
+        if refusal is None:
+            self._login = name
+        self._server.respond(refusal)
+
+    def _note_content(self, size: int) -> None:
+        """Time a message by what has come of it, or of what is dropped in its place."""
+        self._touched = self._loop.time()
+        if self._data_began is None:
+            self._data_began, self._data_bytes = self._touched, 0
+        self._data_bytes += size
+
     def _open(self, envelope: Envelope) -> Reply | None:
         opened = self._handler.content(self._client, envelope)
         if isinstance(opened, Reply):
             return opened
         self._sink, self._failure = opened, None
-        self._data_began = self._touched = self._loop.time()
-        self._data_bytes = 0
+        self._data_began, self._data_bytes = self._loop.time(), 0
+        self._touched = self._data_began
         return None
 
     def _write(self, block: bytes) -> None:
@@ -312,6 +365,7 @@ class Session(asyncio.Protocol):
         would leave both sides waiting.
         """
         self._transport.pause_reading()
+        self._touched = self._loop.time()
         self._flush()
         self._handshaking = True
         self._task = self._loop.create_task(self._handshake())
@@ -328,9 +382,13 @@ class Session(asyncio.Protocol):
         cipher = transport.get_extra_info("cipher") or ("", "", 0)
         tls = transport.get_extra_info("ssl_object")
         self._tls = (tls.version() or "", cipher[0])
+        self._fingerprint = client_certificates.fingerprint(tls)
         self._handshaking, self._task, self._reading = False, None, True
         self._server.tls_started()
         self._touched = self._loop.time()
+        if self._door.implicit_tls:
+            self._server.greet()
+            self._flush()
         early, self._early = self._early, b""
         self.data_received(early)
 
@@ -356,4 +414,14 @@ class Session(asyncio.Protocol):
     def _describe_client(self) -> Client:
         server = self._server
         protocol, cipher = self._tls
-        return Client(self.ip, server.client_name, protocol, cipher, extended=server.extended)
+        return Client(
+            self.ip,
+            server.client_name,
+            protocol,
+            cipher,
+            extended=server.extended,
+            login=self._login,
+            fingerprint=self._fingerprint,
+            submission=self._door.submission,
+            connection=self._connection,
+        )

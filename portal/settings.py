@@ -107,10 +107,14 @@ LOOP_KEY = env.str("LOOP_KEY", default="") or SECRET_KEY
 
 # --- Intake.
 SMTPD_LISTEN = env.str("SMTPD_LISTEN", default="127.0.0.1:2525")
+# For mail programs: STARTTLS as on port 587, and TLS from the first byte as on 465.
+SMTPD_SUBMISSION_LISTEN = env.str("SMTPD_SUBMISSION_LISTEN", default="")
+SMTPD_SUBMISSIONS_LISTEN = env.str("SMTPD_SUBMISSIONS_LISTEN", default="")
 SMTPD_HOSTNAME = env.str("SMTPD_HOSTNAME", default=PORTAL_HOST)
 SMTPD_CERTIFICATE = path("SMTPD_CERTIFICATE", DATA_DIR / "smtpd" / "cert.pem")
 SMTPD_PRIVATE_KEY = path("SMTPD_PRIVATE_KEY", DATA_DIR / "smtpd" / "key.pem")
 SMTPD_REQUIRE_TLS = boolean("SMTPD_REQUIRE_TLS", default=True)
+SMTPD_CLIENT_CERTIFICATES = boolean("SMTPD_CLIENT_CERTIFICATES", default=True)
 SMTPD_CONNECTIONS = env.int("SMTPD_CONNECTIONS", default=1000)
 SMTPD_CONNECTIONS_PER_CLIENT = env.int("SMTPD_CONNECTIONS_PER_CLIENT", default=100)
 SMTPD_IDLE_SECONDS = seconds("SMTPD_IDLE_SECONDS", 300)
@@ -120,7 +124,10 @@ MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=1024 * 1024 * 1024)
 
 # --- Delivery.
 HELO_NAME = env.str("HELO_NAME", default=SMTPD_HOSTNAME)
-DELIVERY_LEASE_SECONDS = seconds("DELIVERY_LEASE_SECONDS", 1800)
+# Without a sign of life; it is renewed four times as often.
+DELIVERY_LEASE_SECONDS = seconds("DELIVERY_LEASE_SECONDS", 600)
+# Connections to one destination at once, over all workers, at the best of times; fewer than a worker has threads.
+DESTINATION_CONCURRENCY = env.int("DESTINATION_CONCURRENCY", default=5)
 AMBIGUOUS_RETRY_SECONDS = seconds("AMBIGUOUS_RETRY_SECONDS", 900)
 SWEEP_SECONDS = seconds("SWEEP_SECONDS", 30)
 # So long a reply waits before it leaves, and its writer can take it back.

@@ -15,16 +15,26 @@ NOTICE_LOOP = Reply(554, "5.4.6", "Mail loop: this notice was sent from here")
 TOO_MANY_HOPS = Reply(554, "5.4.6", "Mail loop: too many Received lines")
 OWN_RECIPIENT = Reply(550, "5.1.1", "No mailboxes here: mail to this host would come back")
 BAD_DOMAIN = Reply(553, "5.1.3", "The recipient's domain is not valid")
+MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from this relay; try again later")
+MANY_MESSAGES = Reply(450, "4.7.0", "Too many messages from this relay; try again in a minute")
 HEADER_TOO_BIG = Reply(552, "5.3.4", "The header of the message is too big")
 
 
 @dataclass(frozen=True)
 class Submitter:
-    """A relay as the rules see it: its networks, and the sender domains (A-labels) that it owns."""
+    """A relay as the rules see it: how it is known, the sender domains (A-labels) that it owns, its limits.
+
+    `logins` are the names of its app passwords, `fingerprints` the SHA-256 of its certificates.
+    """
 
     name: str
     networks: Sequence[Network]
     domains: frozenset[str]
+    logins: frozenset[str] = frozenset()
+    fingerprints: frozenset[str] = frozenset()
+    messages_per_minute: int | None = None
+    connections: int | None = None
+    recipients: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class SenderVerdict:
     relay: str
     refusal: Reply | None = None
     reason: str = ""
+    submitter: Submitter | None = None
 
 
 @dataclass(frozen=True)
@@ -54,24 +65,48 @@ class HeaderVerdict:
 
 
 def judge_sender(
-    ip: str, domain: str | None, submitters: Sequence[Submitter], *, is_own_notice: bool = False
+    ip: str,
+    domain: str | None,
+    submitters: Sequence[Submitter],
+    *,
+    login: str = "",
+    fingerprint: str = "",
+    is_own_notice: bool = False,
 ) -> SenderVerdict:
-    """Return which relay at `ip` may send for `domain` (None: the null sender), or the refusal.
+    """Return which relay may send for `domain` (None: the null sender), or the refusal.
 
-    Both must hold: the network is the relay's, and the domain is. A null sender has
+    Both must hold: the client is the relay's, and the domain is. A null sender has
     no domain to own, and comes as bounces do: from any relay.
     """
-    here = [submitter for submitter in submitters if is_within(ip, list(submitter.networks))]
+    here = _known_as(ip, login, fingerprint, submitters)
     if not here:
         return SenderVerdict("", UNKNOWN_CLIENT, "unknown-client")
+    first = here[0]
     if is_own_notice:
-        return SenderVerdict(here[0].name, NOTICE_LOOP, "notice-loop")
+        return SenderVerdict(first.name, NOTICE_LOOP, "notice-loop", first)
     if domain is None:
-        return SenderVerdict(here[0].name)
+        return SenderVerdict(first.name, submitter=first)
     owner = next((submitter for submitter in here if _label(domain) in submitter.domains), None)
     if owner is None:
-        return SenderVerdict(here[0].name, FOREIGN_SENDER, "foreign-sender")
-    return SenderVerdict(owner.name)
+        return SenderVerdict(first.name, FOREIGN_SENDER, "foreign-sender", first)
+    return SenderVerdict(owner.name, submitter=owner)
+
+
+def _known_as(ip: str, login: str, fingerprint: str, submitters: Sequence[Submitter]) -> list[Submitter]:
+    """Return the relays that a client may be: by its password alone where it gave one, else by certificate or network.
+
+    A password that was revoked since then leaves nobody, whatever the network.
+    """
+    if login:
+        return [submitter for submitter in submitters if login in submitter.logins]
+    shown = [submitter for submitter in submitters if fingerprint and fingerprint in submitter.fingerprints]
+    near = [s for s in submitters if s not in shown and is_within(ip, list(s.networks))]
+    return shown + near
+
+
+def is_full(submitter: Submitter | None, recipients: int) -> bool:
+    """Return whether a message with so many recipients has as many as its relay may give it."""
+    return submitter is not None and submitter.recipients is not None and recipients >= submitter.recipients
 
 
 def judge_recipient(

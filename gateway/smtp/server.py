@@ -49,6 +49,7 @@ class Options:
 _BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"QUIT", b"RSET", b"HELP"})
 _IDLE = frozenset({b"NOOP", b"RSET", b"HELP", b"VRFY"})
 _KNOWN_ELSEWHERE = frozenset({b"EXPN", b"AUTH", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"})
+_CLOSING = 421  # RFC 5321 section 3.8
 _LINES = frozenset({State.COMMAND, State.LOGIN})
 # A browser tricked into posting a form here speaks the rest of its body as commands.
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"CONNECT", b"HEAD", b"OPTIONS"})
@@ -153,7 +154,9 @@ class Server:
         if self.state is State.CLOSED:
             return
         self.state = State.COMMAND
-        if isinstance(event, ContentEnd):
+        if answer is not None and answer.code == _CLOSING:
+            self.close(answer)
+        elif isinstance(event, ContentEnd):
             self._end_transaction()
             self._idle_commands = 0
             self._say(answer or reply.OK)

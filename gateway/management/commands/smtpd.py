@@ -1,9 +1,10 @@
-"""Take mail in over SMTP: `manage.py smtpd`. More processes may share one port."""
+"""Take mail in over SMTP, on as many ports as are set: `manage.py smtpd`. More processes may share one port."""
 
 import asyncio
 import signal
 import ssl
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from gateway.intake import Intake
 from gateway.listener import Caps, Listener, Settings, new_loop, server_context
-from gateway.session import Timers
+from gateway.session import Door, Timers
 from gateway.smtp.limits import Limits
 from gateway.smtp.server import Options
 
 log = structlog.get_logger(__name__)
+
+# Host, port, and how its clients find it.
+Place = tuple[str, int, Door]
 
 
 class Command(BaseCommand):
@@ -28,19 +32,20 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         refuse_keys()
-        addresses = parse_addresses(options["listen"] or settings.SMTPD_LISTEN)
+        kept = listener_settings()
+        places = find_places(options["listen"] or settings.SMTPD_LISTEN, kept.options)
         tls = load_certificate()
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(self._serve(addresses, tls))
+            runner.run(self._serve(places, kept, tls))
 
-    async def _serve(self, addresses: list[tuple[str, int]], tls: ssl.SSLContext) -> None:
+    async def _serve(self, places: list[Place], kept: Settings, tls: ssl.SSLContext) -> None:
         stop = asyncio.Event()
-        listener = Listener(Intake(), listener_settings(), tls)
+        listener = Listener(Intake(), kept, tls)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: reload_certificate(listener))
-        ports = [(host, await listener.start(host, port)) for host, port in addresses]
+        ports = [(host, await listener.start(host, port, door)) for host, port, door in places]
         self.stdout.write("smtpd ready on " + ", ".join(f"{host}:{port}" for host, port in ports))
         self.stdout.flush()
         await stop.wait()
@@ -60,7 +65,7 @@ def load_certificate() -> ssl.SSLContext:
     if certificate is None or private_key is None:
         raise CommandError("SMTPD_CERTIFICATE and SMTPD_PRIVATE_KEY must be set")
     try:
-        return server_context(certificate, private_key)
+        return server_context(certificate, private_key, ask_clients=settings.SMTPD_CLIENT_CERTIFICATES)
     except OSError as error:
         raise CommandError(f"SMTPD_CERTIFICATE and SMTPD_PRIVATE_KEY can't be used: {error}") from error
 
@@ -75,6 +80,21 @@ def reload_certificate(listener: Listener) -> None:
         log.info("certificate_reloaded")
 
 
+def find_places(relays: str, options: Options) -> list[Place]:
+    """Return where to listen: `relays` for mail servers, and the settings for mail programs. Raises CommandError.
+
+    A password is only ever asked for under TLS, so a port for mail programs requires it whatever the others do.
+    """
+    submission = Door(replace(options, require_tls=True), submission=True)
+    implicit = Door(replace(options, require_tls=True, starttls=False), implicit_tls=True, submission=True)
+    doors = [
+        (relays, Door(options)),
+        (settings.SMTPD_SUBMISSION_LISTEN, submission),
+        (settings.SMTPD_SUBMISSIONS_LISTEN, implicit),
+    ]
+    return [(host, port, door) for text, door in doors if text for host, port in parse_addresses(text)]
+
+
 def parse_addresses(text: str) -> list[tuple[str, int]]:
     """Return the (host, port) pairs in `text`: "127.0.0.1:2525, [::1]:2525". Raises CommandError."""
     pairs = [word.strip().rpartition(":") for word in text.split(",")]
@@ -86,6 +106,6 @@ def parse_addresses(text: str) -> list[tuple[str, int]]:
 def listener_settings() -> Settings:
     """Return what the settings say about the listener."""
     limits = Limits(size=settings.MESSAGE_SIZE_LIMIT, recipients=settings.RECIPIENT_LIMIT)
-    options = Options(settings.SMTPD_HOSTNAME, require_tls=settings.SMTPD_REQUIRE_TLS, limits=limits)
+    options = Options(settings.SMTPD_HOSTNAME, require_tls=settings.SMTPD_REQUIRE_TLS, auth=True, limits=limits)
     caps = Caps(settings.SMTPD_CONNECTIONS, settings.SMTPD_CONNECTIONS_PER_CLIENT)
     return Settings(options, Timers(idle=settings.SMTPD_IDLE_SECONDS), caps)

@@ -1,0 +1,124 @@
+"""Check names and passwords: off the event loop, two at a time, and alike for names that exist and that don't."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import cache
+from ipaddress import IPv6Address, ip_address, ip_network
+
+import structlog
+from django.contrib.auth.hashers import check_password, make_password
+from django.db import DatabaseError, connections
+from django.utils import timezone
+
+from gateway.envelope import Client
+from gateway.models import AppPassword
+from gateway.rules.app_passwords import new_password
+from gateway.rules.throttle import Throttle
+from gateway.smtp import reply
+from gateway.smtp.login import Credentials
+from gateway.smtp.reply import Reply
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 2  # each takes the memory of one Argon2id
+MOST_WAITING = 50
+# Failures that one address, or one name, may have; then one a minute, and half of one.
+OF_ADDRESS, OF_NAME = 20, 10
+HEAL_ADDRESS, HEAL_NAME = 1 / 60, 1 / 120
+USED_FOR = timedelta(minutes=1)  # how exact the time of the last use is
+
+
+class Logins:
+    """Answers AUTH. Failures are counted in this process alone."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="intake-login")
+        self._of_address, self._of_name = Throttle(HEAL_ADDRESS), Throttle(HEAL_NAME)
+        self._waiting = 0
+
+    def warm_up(self) -> None:
+        """Make the hash for unknown names beforehand: the first of them must not take longer than the others."""
+        self._pool.submit(_nobodys)
+
+    def stop(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    async def judge(self, client: Client, credentials: Credentials) -> Reply | None:
+        """Return the refusal, or None: the password belongs to the name.
+
+        Counted before it is checked, so that many at once are not many free tries.
+        """
+        loop = asyncio.get_running_loop()
+        address, name = network_of(client.ip), credentials.name
+        if self._is_over(address, name, loop.time()):
+            log.warning("logins_too_many", client=client.ip)
+            return reply.AUTH_LATER
+        if self._waiting >= MOST_WAITING:
+            return reply.AUTH_BUSY
+        self._count(address, name, loop.time(), 1)
+        self._waiting += 1
+        try:
+            right = await loop.run_in_executor(self._pool, _in_thread, credentials)
+        except Exception as error:
+            log.error("login_unknown", error=type(error).__name__)
+            self._count(address, name, loop.time(), -1)
+            return reply.AUTH_BUSY
+        finally:
+            self._waiting -= 1
+        if not right:
+            log.info("login_failed", client=client.ip)
+            return reply.AUTH_FAILED
+        self._count(address, name, loop.time(), -1)
+        return None
+
+    def _is_over(self, address: str, name: str, now: float) -> bool:
+        waits = self._of_address.wait(address, now, OF_ADDRESS), self._of_name.wait(name, now, OF_NAME)
+        return any(waits)
+
+    def _count(self, address: str, name: str, now: float, amount: int) -> None:
+        self._of_address.add(address, now, amount)
+        self._of_name.add(name, now, amount)
+
+
+def network_of(ip: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the /64 that one IPv6 customer has."""
+    address = ip_address(ip)
+    if not isinstance(address, IPv6Address):
+        return ip
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+
+
+def _in_thread(credentials: Credentials) -> bool:
+    try:
+        return verify(credentials)
+    finally:
+        connections.close_all()
+
+
+def verify(credentials: Credentials) -> bool:
+    """Return whether the password belongs to the name; the same work is done for a name that nobody has."""
+    app = AppPassword.objects.filter(username=credentials.name, revoked_at=None, relay__enabled=True).first()
+    right = check_password(credentials.password, app.password if app else _nobodys())
+    if app is None or not right:
+        return False
+    _note_use(app)
+    return True
+
+
+def _note_use(app: AppPassword) -> None:
+    """Write when it was used; that this fails is no reason to refuse mail."""
+    now = timezone.now()
+    if app.last_used_at is not None and now - app.last_used_at < USED_FOR:
+        return
+    try:
+        AppPassword.objects.filter(pk=app.pk).update(last_used_at=now)
+    except DatabaseError as error:
+        log.error("login_not_noted", error=type(error).__name__)
+
+
+@cache
+def _nobodys() -> str:
+    """Return a hash like all others, of a password that nobody has."""
+    return make_password(new_password())
