@@ -55,20 +55,17 @@ class Relay(models.Model):
         blank=True, validators=[validate_pins], help_text="SHA-256 of client certificates, one a line"
     )
     enabled = models.BooleanField(default=True)
-
-    class Meta:
-        ordering = ("name",)
     # What each intake process lets it do; null: as much as anyone.
     messages_per_minute = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     connections = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     recipients_per_message = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
+    class Meta:
+        ordering = ("name",)
+
     def __str__(self) -> str:
         return self.name
 
-
-class HomeDomain(models.Model):
-    """A sender domain that a relay owns, and the next hop by which mail goes home to it."""
 
 class AppPassword(models.Model):
     """A name and a password by which one program or device submits as `relay`; both are random.
@@ -92,6 +89,9 @@ class AppPassword(models.Model):
     def __str__(self) -> str:
         return f"{self.label} ({self.username})"
 
+
+class HomeDomain(models.Model):
+    """A sender domain that a relay owns, and the next hop by which mail goes home to it."""
 
     relay = models.ForeignKey(Relay, on_delete=models.CASCADE, related_name="domains")
     domain = models.CharField(max_length=253, unique=True)
