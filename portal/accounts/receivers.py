@@ -15,7 +15,7 @@ from messages_app.models import Delegation, Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from portal.accounts.client import Client, client_of
 from portal.accounts.flows import gates, known_browser, reset, session_age
-from portal.accounts.flows.claim import claim_for_account
+from portal.accounts.flows.claim import claim_for_account, claim_missed
 from portal.accounts.models import User
 from portal.accounts.notices import ask_for_approval, tell_changed, tell_of_delegate
 
@@ -47,6 +47,7 @@ def signed_in(
 ) -> None:
     """Start the session's clock, note who came from where, and tell the owner of a new browser."""
     now = timezone.now()
+    claim_missed(user, now)
     if sociallogin is not None:
         gates.open_by_provider(user, client_of(request), now)
     session_age.begin(request)

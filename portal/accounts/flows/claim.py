@@ -1,13 +1,19 @@
 """Bind held mail to an account, for good: whoever has the address later does not see it."""
 
 from datetime import datetime
+from functools import partial
 
 from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.utils import timezone
 
 from messages_app import audit, signals
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL
+from portal.accounts.client import Client
+from portal.accounts.flows import gates
 from portal.accounts.models import User
+from portal.accounts.notices import ask_for_approval
 
 
 def claim_all(user: User, mailbox: str, now: datetime) -> list[Recipient]:
@@ -36,7 +42,36 @@ def claim(recipient: Recipient, user: User, now: datetime) -> bool:
 
 
 def claim_for_account(recipient: Recipient, now: datetime) -> None:
-    """Give a copy that was held just now to the account that proved its mailbox, where there is one."""
+    """Give a copy that was held just now to the account that proved its mailbox, where there is one.
+
+    Where there is none yet, one may be made by a transaction that is under way: it
+    does not see the copy, and is not seen here. Whichever of the two commits last
+    sees the other then: this one looks again, and a new account by its first sign-in.
+    """
     address = EmailAddress.objects.select_related("user").filter(email=recipient.mailbox, verified=True).first()
-    if address and claim(recipient, address.user, now):
+    if address is None:
+        transaction.on_commit(partial(_look_again, recipient.mailbox), robust=True)
+    elif claim(recipient, address.user, now):
         signals.claimed.send(User, user=address.user, recipients=[recipient])
+
+
+def _look_again(mailbox: str) -> None:
+    """Give the mail of `mailbox` to an account that was made while it was held."""
+    address = EmailAddress.objects.select_related("user").filter(email=mailbox, verified=True).first()
+    if address:
+        claim_missed(address.user, timezone.now())
+
+
+@transaction.atomic
+def claim_missed(user: User, now: datetime) -> list[Recipient]:
+    """Return what `user` owns from now on: mail of the proved address that was held while the account was made.
+
+    Its cool-down began with the account, and a sender who has to approve is asked.
+    """
+    if not EmailAddress.objects.filter(user_id=user.pk, email=user.email, verified=True).exists():
+        return []
+    claimed = claim_all(user, user.email, now)
+    gates.join(user, claimed)
+    for gate in gates.senders_to_ask(claimed).values():
+        ask_for_approval(gate, Client(None, ""), now)
+    return claimed

@@ -74,6 +74,13 @@ def begin(user: User, claimed: Iterable[Recipient], contact: FirstContact, now: 
         open_for(user, contact.recipient, FirstContactPolicy.OUT_OF_BAND, now)
 
 
+def join(user: User, claimed: Iterable[Recipient]) -> None:
+    """Start the cool-downs of copies that an account got late: with the account, as if they had been there."""
+    for gate in Gate.objects.filter(recipient__in=list(claimed), cool_down__isnull=False, opens_at=None):
+        gate.opens_at = user.date_joined + gate.cool_down if gate.cool_down else None
+        gate.save(update_fields=["opens_at"])
+
+
 def open_for(user: User, recipient: Recipient, policy: FirstContactPolicy, now: datetime) -> int:
     """Return how many gates opened: those of `user` before the mail of the sender of `recipient`."""
     gates = Gate.objects.filter(
