@@ -19,9 +19,15 @@ def absolute(path: str) -> str:
 
 
 def not_me_link(user: User, teller: str) -> str:
-    """Return the link with which `teller` ("owner" or "sender") freezes the account of `user`."""
-    token = signing.dumps({"user": user.pk, "teller": teller}, salt=NOT_ME_SALT)
+    """Return the link with which `teller` ("owner" or "sender") freezes the account of `user`, until staff lift it."""
+    said = {"user": user.pk, "teller": teller, "lifted": lifted(user)}
+    token = signing.dumps(said, salt=NOT_ME_SALT)
     return absolute(reverse("not_me", args=[token]))
+
+
+def lifted(user: User) -> str:
+    """Return which lift of a freeze was the last, "" for none: a link is good until the next."""
+    return user.lifted_at.isoformat() if user.lifted_at else ""
 
 
 def gate_link(gate: Gate) -> str:

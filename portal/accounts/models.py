@@ -40,6 +40,8 @@ class User(AbstractUser):
     notice_phrase = models.CharField(max_length=80, blank=True)
     # "This wasn't me": nobody signs in until staff lift it.
     frozen_at = models.DateTimeField(null=True, blank=True)
+    # When staff lifted it last: links from before don't freeze again.
+    lifted_at = models.DateTimeField(null=True, blank=True)
     # A reset by e-mail alone locks what was held before it until this time.
     earlier_mail_locked_until = models.DateTimeField(null=True, blank=True)
     earlier_mail_before = models.DateTimeField(null=True, blank=True)

@@ -13,7 +13,7 @@ from messages_app.rules.states import IN_PORTAL, State
 from portal.accounts.client import Client
 from portal.accounts.flows import gates
 from portal.accounts.flows.sign_out import end_sessions
-from portal.accounts.links import NOT_ME_SALT
+from portal.accounts.links import NOT_ME_SALT, lifted
 from portal.accounts.models import User
 from portal.accounts.notices import ask_for_approval
 
@@ -29,13 +29,16 @@ class Alarm:
 
 
 def alarm_of(token: str) -> Alarm | None:
-    """Return the alarm that `token` stands for, None where it is forged, old or the account is gone."""
+    """Return the alarm that `token` stands for, None where it is forged, old, answered, or the account is gone.
+
+    It is answered once staff have lifted a freeze: they know whose account it is by then.
+    """
     try:
         said = signing.loads(token, salt=NOT_ME_SALT, max_age=LINK_LASTS)
     except signing.BadSignature:
         return None
     user = User.objects.filter(pk=said["user"]).first()
-    return Alarm(user, said["teller"]) if user else None
+    return Alarm(user, said["teller"]) if user and said["lifted"] == lifted(user) else None
 
 
 def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
@@ -68,9 +71,9 @@ def lift(user: User) -> None:
 
     Senders who have to approve are asked once more, and replies that stood still go.
     """
-    user.frozen_at = None
+    user.frozen_at, user.lifted_at = None, timezone.now()
     user.set_unusable_password()
-    user.save(update_fields=["frozen_at", "password"])
+    user.save(update_fields=["frozen_at", "lifted_at", "password"])
     standstill.end(user, timezone.now())
     for gate in gates.senders_to_ask(Recipient.objects.filter(claimed_by=user, state__in=IN_PORTAL)).values():
         ask_for_approval(gate, Client(None, ""), timezone.now())

@@ -14,6 +14,7 @@ from messages_app.models import AuditEvent, Recipient
 from messages_app.rules.states import State
 from notifications.models import Notice
 from portal.accounts.flows import not_me
+from portal.accounts.links import not_me_link
 from portal.accounts.models import KnownBrowser, User
 from tests.app.accounts.conftest import PASSWORD, RITA, SAM, SURE, register
 
@@ -137,3 +138,18 @@ def test_no_other_way_to_sign_in_passes_a_freeze(rf, rita):
     request.session = Client().session
     response = perform_login(request, Login(user=rita))  # where every way, passkeys too, ends
     assert response["Location"] == reverse("account_frozen")
+
+
+def test_a_link_from_before_staff_lifted_the_freeze_freezes_nothing(rita):
+    Client().post(link(RITA), SURE)
+    not_me.lift(User.objects.get(pk=rita.pk))
+    answer = Client().post(link(RITA), SURE)
+    rita.refresh_from_db()
+    assert (answer.status_code, rita.frozen_at) == (410, None)
+
+
+def test_a_link_from_after_the_lift_freezes(rita):
+    not_me.lift(rita)
+    Client().post(not_me_link(rita, "owner").removeprefix("http://localhost:8000"), SURE)
+    rita.refresh_from_db()
+    assert rita.frozen_at is not None
