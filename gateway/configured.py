@@ -3,6 +3,9 @@
 from django.conf import settings
 
 from gateway.delivery import DeliverySettings
+from gateway.mx import Bounds
+from gateway.resolver import Resolver
+from gateway.sts_fetch import PolicyHost
 
 
 def delivery_settings() -> DeliverySettings:
@@ -13,7 +16,16 @@ def delivery_settings() -> DeliverySettings:
         dns_servers=tuple(settings.DNS_SERVERS),
         allow_networks=tuple(settings.MX_ALLOW_NETWORKS),
         own_names=(settings.SMTPD_HOSTNAME, settings.PORTAL_HOST),
-        # With the wait after the dot (10 min) and some room, an attempt ends before its lease does.
-        budget=max(settings.DELIVERY_LEASE_SECONDS - 800, 60),
         trust_roots=str(settings.TRUST_ROOTS or ""),
+        budget=min(4.0 * settings.DELIVERY_LEASE_SECONDS, 1000.0),
+    )
+
+
+def policy_host() -> PolicyHost:
+    """Return how MTA-STS policies are asked for."""
+    return PolicyHost(
+        resolver=Resolver(tuple(settings.DNS_SERVERS)),
+        bounds=Bounds(allow_networks=tuple(settings.MX_ALLOW_NETWORKS)),
+        roots=str(settings.TRUST_ROOTS or ""),
+        port=settings.MTA_STS_PORT,
     )

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self
 
 from gateway import dane, mx
 from gateway.demand import AnyDemand
-from gateway.levels import Levels
+from gateway.levels import Levels, Policies
 from gateway.mx import Address, Hosts
 from gateway.resolver import Resolver
 from gateway.rules.networks import Network
@@ -93,7 +93,8 @@ class Connections:
     Use it as a context manager; it is not for more than one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policies: Policies | None = None) -> None:
+        self.policies = policies
         self._sessions: dict[tuple[Address, AnyDemand], VerifiedSession] = {}
         self._hosts: dict[tuple[str, tuple[str, int] | None], Hosts] = {}
         self._tlsa: dane.Lookup | None = None
@@ -161,7 +162,7 @@ class Attempt:
 
     def __init__(self, job: Job, settings: DeliverySettings, connections: Connections) -> None:
         self.job, self.settings, self.connections = job, settings, connections
-        self.levels = Levels(job.route, settings.trust_roots, connections.tlsa(settings))
+        self.levels = Levels(job.route, settings.trust_roots, connections.tlsa(settings), connections.policies)
         self.ends = time.monotonic() + settings.budget
         self.waiting = list(job.recipients)
         self.results: list[HostResult] = []
@@ -240,10 +241,10 @@ class Attempt:
         )
 
 
-def probe(route: Route, settings: DeliverySettings) -> Report:
+def probe(route: Route, settings: DeliverySettings, policies: Policies | None = None) -> Report:
     """Return what every host of `route` proves, without saying a word of any message."""
     hosts = _look_up(route, settings)
-    levels = Levels(route, settings.trust_roots, dane.Lookup(_resolver(settings)))
+    levels = Levels(route, settings.trust_roots, dane.Lookup(_resolver(settings)), policies)
     results = [_probe_host(address, levels, settings) for address in hosts.addresses]
     return Report((hosts.failure,) if hosts.failure else tuple(results), route.policy)
 

@@ -38,6 +38,8 @@ class Demand:
     anchors: tuple[str, ...] = ()
     roots: str = ""
     level: Level = Level.VERIFY
+    # What the domain's MTA-STS policy says of the host.
+    mta_sts: str = ""
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS context for it, kept between calls. Raises trust.TrustError."""
@@ -49,7 +51,7 @@ class Demand:
 
     def evidence(self) -> Mapping[str, Any]:
         """Return the fields of HostResult that say what was demanded."""
-        return {"level": self.level}
+        return {"level": self.level, "mta_sts": self.mta_sts}
 
     def prove(self, sock: ssl.SSLSocket, host: str) -> None:
         """Raise Unverified unless OpenSSL verified the certificate, and it has a name that was demanded."""

@@ -4,6 +4,9 @@ Asked host by host, just before each is tried. What a domain publishes is asked 
 in one order: DANE first, since MTA-STS must never take its place (RFC 8461 section 2).
 """
 
+from dataclasses import replace
+from typing import Any, Protocol
+
 from gateway.dane import Lookup, Published
 from gateway.demand import AnyDemand, DaneDemand, Demand, PinnedDemand
 from gateway.mx import Address
@@ -11,17 +14,39 @@ from gateway.resolver import Unanswered
 from gateway.rules.dane import usable
 from gateway.rules.outcome import Class, HostResult, Phase
 from gateway.rules.routing import Route
+from gateway.rules.sts_policy import Known, examine
 from gateway.rules.tls import Level, ResultType
 
 NO_RESOLVER = "The policy asks for DANE, and the gateway has no validating DNS resolver on its own machine"
 NO_PINS = "The policy asks for a fingerprint, and none is written down"
 
 
+class Policies(Protocol):
+    """What is known of the policies that domains publish by MTA-STS."""
+
+    def known(self, domain: str) -> Known:
+        """Return what stands for `domain`."""
+
+    def look_again(self, domain: str) -> Known:
+        """Return what stands for `domain` after another look: a host is not what we know."""
+
+
+class NoPolicies:
+    """Knows of none."""
+
+    def known(self, _domain: str) -> Known:
+        """Return nothing."""
+        return Known()
+
+    look_again = known
+
+
 class Levels:
     """What hosts have to prove on one `route`. `roots` as in `Demand`."""
 
-    def __init__(self, route: Route, roots: str, tlsa: Lookup) -> None:
+    def __init__(self, route: Route, roots: str, tlsa: Lookup, policies: Policies | None = None) -> None:
         self._route, self._roots, self._tlsa = route, roots, tlsa
+        self._policies = policies or NoPolicies()
 
     def demand(self, address: Address) -> AnyDemand | HostResult:
         """Return what a host has to prove; or the result that says why it must not be connected to."""
@@ -30,12 +55,29 @@ class Levels:
             return PinnedDemand(pins=policy.pins) if policy.pins else _result(address, Class.CONFIG, NO_PINS)
         if self._route.asks_dane and (promised := self._dane(address)):
             return promised
-        return Demand(
+        demand = Demand(
             identity=self._route.identity,
             anchors=policy.anchors,
             roots=self._roots,
             level=Level.SECURE if policy.level is Level.SECURE else Level.VERIFY,
         )
+        return self._mta_sts(address, demand) if self._route.asks_mta_sts else demand
+
+    def _mta_sts(self, address: Address, demand: Demand) -> Demand | HostResult:
+        """Return `demand` with what the domain's policy says of a host; or that it is none of the policy's (row 14).
+
+        The name in the certificate is the host's own at `verify` already: what the
+        policy adds is which hosts those may be (RFC 8461 section 4.1).
+        """
+        domain, host = self._route.domain, address.host
+        found = examine(self._policies.known(domain), domain, host)
+        if not found.allowed:
+            found = examine(self._policies.look_again(domain), domain, host)
+        if found.allowed:
+            return replace(demand, level=Level.MTA_STS if found.enforced else demand.level, mta_sts=found.note)
+        sentence = f"{host} is not one of the mail servers that the MTA-STS policy of {domain} names"
+        more = {"level": Level.MTA_STS, "mta_sts": found.note}
+        return _result(address, Class.TLSFAIL, sentence, ResultType.STS_POLICY_INVALID, **more)
 
     def _dane(self, address: Address) -> DaneDemand | HostResult | None:
         """Return what the TLSA records of a host ask for, None where there is nothing to compare.
@@ -65,7 +107,7 @@ class Levels:
         return _result(address, Class.TLSFAIL, sentence, ResultType.DANE_REQUIRED)
 
 
-def _result(address: Address, class_: Class, sentence: str, result_type: str = "") -> HostResult:
+def _result(address: Address, class_: Class, sentence: str, result_type: str = "", **more: Any) -> HostResult:
     return HostResult(
         mx_host=address.host,
         ip=address.ip,
@@ -74,4 +116,5 @@ def _result(address: Address, class_: Class, sentence: str, result_type: str = "
         phase=Phase.LOOKUP,
         sentence=sentence,
         result_type=result_type,
+        **more,
     )

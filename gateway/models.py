@@ -142,6 +142,9 @@ class DomainPolicy(models.Model):
     )
     max_queue = models.DurationField(null=True, blank=True, help_text="how long to retry; default 5 days")
     hold_oversize = models.BooleanField(default=True)
+    late_release = models.BooleanField(
+        default=True, help_text="deliver held mail that nobody has opened, once TLS can be had"
+    )
     first_contact = models.CharField(
         max_length=16, choices=FirstContactPolicy.choices(), default=FirstContactPolicy.CODE
     )
@@ -167,6 +170,35 @@ class DomainPolicy(models.Model):
         return f"{self.pattern}: {self.level}"
 
 
+class PublishedPolicy(models.Model):
+    """The MTA-STS policy of a domain as it was last fetched, or that there was none; `gateway.mta_sts` keeps it."""
+
+    domain = models.CharField(primary_key=True, max_length=255)
+    # What was fetched; mode is "" where nothing ever was. `mx` are host names, a space between two.
+    policy_id = models.CharField(max_length=32, blank=True)
+    mode = models.CharField(max_length=8, blank=True)
+    mx = models.TextField(blank=True)
+    max_age = models.PositiveIntegerField(default=0, help_text="seconds")
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    # When deliveries look at the record again, and when the file is fetched anew; null: it is not.
+    next_look_at = models.DateTimeField()
+    refresh_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    used_at = models.DateTimeField()
+    # Why the last try to fetch it failed, where it did: RFC 8460's result type and one sentence.
+    failed_at = models.DateTimeField(null=True, blank=True)
+    result_type = models.CharField(max_length=40, blank=True)
+    sentence = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("domain",)
+        verbose_name = "MTA-STS policy"
+        verbose_name_plural = "MTA-STS policies"
+
+    def __str__(self) -> str:
+        return self.domain
+
+
 class DomainHistory(models.Model):
     """What a domain has shown so far: a success within 90 days makes it sticky."""
 
@@ -176,6 +208,10 @@ class DomainHistory(models.Model):
     last_sentence = models.TextField(blank=True)
     # When staff were last told by mail that TLS there is gone: once a day is enough.
     last_alert_at = models.DateTimeField(null=True, blank=True)
+    # When held copies were last tried again, when they are next (null: they never were), and how often that failed.
+    release_tried_at = models.DateTimeField(null=True, blank=True)
+    release_at = models.DateTimeField(null=True, blank=True)
+    release_failures = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name_plural = "domain histories"

@@ -49,6 +49,7 @@ def _policy(row: DomainPolicy) -> Policy:
         tls_grace=row.tls_grace or retry.TLS_GRACE,
         max_queue=row.max_queue or retry.MAX_QUEUE,
         hold_oversize=row.hold_oversize,
+        late_release=row.late_release,
         anchors=tuple(certificate.pem for certificate in row.trusted.all()),
         first_contact=FirstContactPolicy(row.first_contact),
         cool_down=row.cool_down,

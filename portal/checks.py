@@ -98,6 +98,7 @@ def seams_stay_on_loopback() -> Iterator[Error]:
         "DNS_SERVERS": settings.DNS_SERVERS,
         "MX_PORT": settings.MX_PORT != 25,  # noqa: PLR2004, the port of SMTP
         "MX_ALLOW_NETWORKS": settings.MX_ALLOW_NETWORKS,
+        "MTA_STS_PORT": settings.MTA_STS_PORT != 443,  # noqa: PLR2004, the port of HTTPS
         "TRUST_ROOTS": settings.TRUST_ROOTS,
     }
     for name, used in seams.items():

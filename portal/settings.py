@@ -132,10 +132,16 @@ AMBIGUOUS_RETRY_SECONDS = seconds("AMBIGUOUS_RETRY_SECONDS", 900)
 SWEEP_SECONDS = seconds("SWEEP_SECONDS", 30)
 # So long a reply waits before it leaves, and its writer can take it back.
 UNDO_SECONDS = seconds("UNDO_SECONDS", 15)
+# Whether the policies that domains publish by MTA-STS are fetched and kept to, and how often their record is looked at.
+MTA_STS = boolean("MTA_STS", default=True)
+MTA_STS_CHECK_SECONDS = seconds("MTA_STS_CHECK_SECONDS", 3600)
+# Whether held mail that nobody has opened is delivered once TLS there can be had.
+LATE_RELEASE = boolean("LATE_RELEASE", default=True)
 # Seams for tests and the demo; `checks.py` refuses them unless everything is bound to loopback.
 DNS_SERVERS = env.list("DNS_SERVERS", default=[])
 MX_PORT = env.int("MX_PORT", default=25)
 MX_ALLOW_NETWORKS = networks("MX_ALLOW_NETWORKS")
+MTA_STS_PORT = env.int("MTA_STS_PORT", default=443)
 TRUST_ROOTS = path("TRUST_ROOTS", None)
 
 # --- Holding.

@@ -93,6 +93,7 @@ class HostResult:
     no_route: bool = False  # this machine can't reach the address family at all: says nothing about the host
     level: str = ""  # what this host had to prove: the policy's level, or what its domain promises
     tlsa: tuple[str, ...] = ()  # the TLSA records that it was compared with
+    mta_sts: str = ""  # what the domain's MTA-STS policy says of it, enforced or not
     starttls_offered: bool | None = None
     protocol: str = ""
     cipher: str = ""

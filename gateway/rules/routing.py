@@ -33,6 +33,7 @@ class Policy:
     tls_grace: timedelta = retry.TLS_GRACE
     max_queue: timedelta = retry.MAX_QUEUE
     hold_oversize: bool = True
+    late_release: bool = True
     anchors: tuple[str, ...] = ()
     first_contact: FirstContactPolicy = FirstContactPolicy.CODE
     cool_down: timedelta | None = None
@@ -90,6 +91,15 @@ class Route:
         level = self.policy.level
         raised = level is Level.VERIFY and not self.policy.anchors
         return not self.home and (raised or level in {Level.DANE, Level.DANE_ONLY})
+
+    @property
+    def asks_mta_sts(self) -> bool:
+        """Whether the policy that the domain publishes by MTA-STS counts: where staff asked for nothing else.
+
+        At `dane` too, for hosts without TLSA records: it is as `verify` there.
+        """
+        chosen = self.policy.level in {Level.VERIFY, Level.DANE}
+        return chosen and not self.home and not self.policy.anchors
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ not exactly a record or a policy is none.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.rules import names
@@ -52,15 +52,39 @@ class STSPolicy:
         """Whether mail may go only to hosts that keep the promise."""
         return self.mode is Mode.ENFORCE
 
-    def identified(self, policy_id: str) -> "STSPolicy":
-        """Return the policy with the id of the record that announced it."""
-        return replace(self, policy_id=policy_id)
-
     def matches(self, host: str) -> bool:
         """Return whether the MX `host` is one of the policy's (section 4.1): "*" stands for exactly one label."""
         wanted = names.normal(host)
         label, _, domain = wanted.partition(".")
         return label not in {"", "*"} and (wanted in self.mx or f"*.{domain}" in self.mx)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a domain: the policy that stands, or why an announced one could not be had."""
+
+    policy: STSPolicy | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a policy says of one host: whether it may be used, whether that is enforced, and the same for people."""
+
+    allowed: bool = True
+    enforced: bool = False
+    note: str = ""
+
+
+def examine(known: Known, domain: str, host: str) -> Finding:
+    """Return what the policy of `domain` says of its MX `host`: only one that is enforced forbids any."""
+    if not (policy := known.policy):
+        return Finding(note=known.trouble)
+    named = policy.matches(host)
+    words = f"The policy of {domain} {'names' if named else 'does not name'} {host}"
+    if policy.enforced:
+        return Finding(named, enforced=True, note=f"{words} and is enforced")
+    return Finding(note=f"{words}; its mode is {policy.mode}, so nothing more is asked")
 
 
 def parse_record(texts: Iterable[str]) -> str | None:

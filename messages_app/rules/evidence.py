@@ -112,6 +112,7 @@ LINES: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("Connection", _connection),
     ("Got as far as", _reached),
     ("STARTTLS", _starttls),
+    ("MTA-STS", _plain("mta_sts")),
     ("Protocol", _plain("protocol")),
     ("Cipher", _plain("cipher")),
     ("Certificate of", _plain("subject")),

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from gateway import delivery
+from gateway import delivery, mta_sts
 from gateway.configured import delivery_settings
 from gateway.routes import RouteTable
 from gateway.rules.outcome import Action, History, HostResult
@@ -47,7 +47,7 @@ def _sentences(way: Route, address: str) -> Iterator[str]:
 
 def _trial(way: Route, address: str) -> Iterator[str]:
     """Yield what each host shows, and what it comes to for a first attempt."""
-    report = delivery.probe(way, delivery_settings())
+    report = delivery.probe(way, delivery_settings(), mta_sts.Published())
     for result in report.results:
         yield from _host(result)
     now = timezone.now()
@@ -59,6 +59,8 @@ def _host(result: HostResult) -> Iterator[str]:
     """Yield what one host shows."""
     place = f" [{result.ip}]:{result.port}" if result.ip else ""
     yield f"{result.sentence}{place}."
+    if result.mta_sts:
+        yield f"  MTA-STS: {result.mta_sts}."
     if result.subject:
         yield f"  Its certificate is for {result.subject}, issued by {result.issuer}, valid until {result.not_after}."
     if result.verify_message:

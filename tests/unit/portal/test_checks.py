@@ -69,6 +69,7 @@ def test_an_unsafe_setting_is_an_error(safe, changes, error):
         {"MX_PORT": 2526},
         {"MX_ALLOW_NETWORKS": [ip_network("127.0.0.0/8")]},
         {"TRUST_ROOTS": Path("ca.pem")},
+        {"MTA_STS_PORT": 8443},
     ],
 )
 @pytest.mark.parametrize("reachable", [OFF_LOOPBACK, {"SMTPD_LISTEN": "0.0.0.0:25"}, {"SMTPD_LISTEN": "[::]:25"}])
