@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dnslib import AAAA, CNAME, MX, QTYPE, RCODE, RR, TXT, A, DNSHeader, DNSRecord
+from dnslib import AAAA, CNAME, MX, QTYPE, RCODE, RR, TLSA, TXT, A, DNSHeader, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
 SERVFAIL = "SERVFAIL"
@@ -13,16 +13,20 @@ TIMEOUT = "TIMEOUT"
 
 
 class Zone(BaseResolver):
-    """Answers by (name, type). A name without any entry does not exist; `questions` is what was asked."""
+    """Answers by (name, type). A name without any entry does not exist; `questions` is what was asked.
+
+    Below the names in `signed` it claims to have validated what it says (the AD bit).
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, list]] = {}
         self.troubles: dict[tuple[str, str], str] = {}
         self.questions: list[tuple[str, str]] = []
         self.silence = 1.0
+        self.signed: set[str] = set()
 
     def add(self, name: str, kind: str, *values) -> "Zone":
-        """Add records: MX as (preference, host), A, AAAA, CNAME and TXT as text."""
+        """Add records: MX as (preference, host), TLSA as (usage, selector, matching, data), the others as text."""
         self.records.setdefault(name.lower(), {}).setdefault(kind, []).extend(values)
         return self
 
@@ -32,6 +36,16 @@ class Zone(BaseResolver):
             self.add(domain, "MX", (10 * (number + 1), host))
             self.add(host, "AAAA" if ":" in ip else "A", ip)
         return self
+
+    def sign(self, *names: str) -> "Zone":
+        """Claim that DNSSEC vouches for these names and all below them."""
+        self.signed.update(names)
+        return self
+
+    def _is_signed(self, name: str) -> bool:
+        """Return whether a name, and whatever it is an alias of, is signed."""
+        here = any(name == zone or name.endswith(f".{zone}") for zone in self.signed)
+        return here and all(map(self._is_signed, self.records.get(name, {}).get("CNAME", ())))
 
     def null_mx(self, domain: str) -> "Zone":
         """Declare that a domain takes no mail (RFC 7505)."""
@@ -54,13 +68,18 @@ class Zone(BaseResolver):
     def _reply(self, request: DNSRecord, name: str, kind: str, trouble: str | None) -> DNSRecord:
         code = RCODE.SERVFAIL if trouble else RCODE.NOERROR if name in self.records else RCODE.NXDOMAIN
         reply = DNSRecord(DNSHeader(id=request.header.id, qr=1, aa=1, ra=1, rcode=code), q=request.q)
+        reply.header.ad = bool(request.header.ad and not trouble and self._answer_is_signed(name, kind))
         if code == RCODE.NOERROR:
             self._answer(reply, name, kind)
         return reply
 
+    def _answer_is_signed(self, name: str, kind: str) -> bool:
+        alone = Zone().sign(*self.signed)  # without aliases: the record that is asked for is the alias itself
+        return (alone if kind == "CNAME" else self)._is_signed(name)
+
     def _answer(self, reply: DNSRecord, name: str, kind: str) -> None:
         kinds = self.records.get(name, {})
-        for target in kinds.get("CNAME", ()):
+        for target in kinds.get("CNAME", ()) if kind != "CNAME" else ():
             reply.add_answer(RR(name, QTYPE.CNAME, rdata=CNAME(target), ttl=1))
             self._answer(reply, target, kind)
         for value in kinds.get(kind, ()):
@@ -70,7 +89,9 @@ class Zone(BaseResolver):
 def _data(kind: str, value):
     if kind == "MX":
         return MX(value[1], value[0])
-    return {"A": A, "AAAA": AAAA, "TXT": TXT}[kind](value)
+    if kind == "TLSA":
+        return TLSA(*value)
+    return {"A": A, "CNAME": CNAME, "AAAA": AAAA, "TXT": TXT}[kind](value)
 
 
 class _Silent(DNSLogger):
