@@ -43,7 +43,7 @@ class DeliverySettings:
     own_names: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
     trust_roots: str = ""
-    budget: float = 1000.0  # seconds for one attempt, but for the last wait after a dot: less than a lease
+    budget: float = 1000.0  # seconds for one attempt, but for a message on its way and the wait after its dot
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 

@@ -1,10 +1,8 @@
 """Drain one destination: claim what is due, deliver message by message, record each before the next."""
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
@@ -13,10 +11,14 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from gateway import delivery, own_mail, queue, record
+from gateway import delivery, lanes, mta_sts, own_mail, queue, record
 from gateway.configured import delivery_settings
-from gateway.delivery import Connections
+from gateway.delivery import Connections, Report
+from gateway.heartbeat import beating
+from gateway.nudges import nudge
 from gateway.routes import RouteTable
+from gateway.rules.concurrency import feedback, nobody_answered
+from gateway.rules.outcome import HostResult
 from gateway.rules.routing import Decision, Route
 from messages_app.models import Message, Recipient
 from messages_app.raw import open_raw
@@ -29,56 +31,91 @@ log = structlog.get_logger()
 MOST_MESSAGES = 100
 MOST_SECONDS = 30
 BATCH = 20
-# Drains of one destination at once in one worker: a slow one must leave threads to the others.
-MOST_AT_ONCE = 3
-_running: Counter[str] = Counter()
-_lock = threading.Lock()
+# How often a lease is renewed before it would end.
+BEATS_A_LEASE = 4
+# A host that is away: so many messages are put off at once, without asking it again for each.
+MOST_PUT_OFF = 1000
+
+NextHop = tuple[str, tuple[str, int] | None]
 
 
-@contextmanager
-def lane(destination: str) -> Iterator[bool]:
-    """Give whether another drain of `destination` may run here now; in memory, so that it dies with the worker."""
-    with _lock:
-        free = _running[destination] < MOST_AT_ONCE
-        _running[destination] += free
-    try:
-        yield free
-    finally:
-        with _lock:
-            _running[destination] -= free
-            if not _running[destination]:
-                del _running[destination]
+@dataclass
+class Round:
+    """One drain: when it should end, the sessions that it keeps, and whom it found away."""
+
+    destination: str
+    connections: Connections
+    ends: float  # on time.monotonic()
+    handled: int = 0
+    gave_back: bool = False
+    away: dict[NextHop, Report] = field(default_factory=dict)
+    working: Sequence[Recipient] = ()
+
+    def goes_on(self) -> bool:
+        """Return whether another batch is to be claimed. What only has to be put off takes no time."""
+        if self.away and not self.gave_back:
+            return self.handled < MOST_PUT_OFF
+        return not self.handled or (self.handled < MOST_MESSAGES and not self.is_over())
+
+    def beat(self) -> None:
+        """Keep the rows that are being worked on; from the heartbeat's thread."""
+        if working := self.working:
+            queue.keep(working, timezone.now())
+
+    def is_over(self) -> bool:
+        """Return whether the time is up."""
+        return time.monotonic() >= self.ends
 
 
 def drain(destination: str) -> bool:
     """Deliver what is due for `destination`; return whether more may be left."""
-    ends = time.monotonic() + MOST_SECONDS
-    handled = 0
-    with Connections() as connections:
-        while handled < MOST_MESSAGES and time.monotonic() < ends:
-            batch = queue.claim_due(destination, limit=BATCH, now=timezone.now())
-            if not batch:
-                return False
-            handled += _work_off(batch, connections, ends)
+    with Connections(mta_sts.Published()) as connections:
+        current = Round(destination, connections, time.monotonic() + MOST_SECONDS)
+        with beating(current.beat, settings.DELIVERY_LEASE_SECONDS / BEATS_A_LEASE):
+            return _go_round(current)
+
+
+def _go_round(current: Round) -> bool:
+    """Claim and work off batches; return whether more may be left."""
+    while current.goes_on():
+        batch = queue.claim_due(current.destination, limit=BATCH, now=timezone.now())
+        if not batch:
+            return False
+        if len(batch) >= BATCH:  # a backlog: another lane may take some of it
+            nudge(current.destination)
+        _work_off(batch, current)
     return True
 
 
-def _work_off(batch: Sequence[Recipient], connections: Connections, ends: float) -> int:
-    """Handle each job of a claimed batch; return how many there were. One bad row never fails the others.
+def _work_off(batch: Sequence[Recipient], current: Round) -> None:
+    """Handle each job of a claimed batch. One bad row never fails the others.
 
     What is left when time is up is given back: behind one slow host it would wait for hours.
     """
-    handled = 0
+    first = True
     for route, recipients in _jobs(batch):
-        if handled and time.monotonic() >= ends:
+        if current.is_over() and _next_hop(route) not in current.away and not first:
             queue.give_back(recipients)
+            current.gave_back = True
             continue
-        handled += 1
+        first = False
+        current.handled += 1
         try:
-            _handle(route, queue.renew(recipients, timezone.now()), connections)
+            _handle_alive(route, recipients, current)
         except Exception as error:  # the lease ends, and the sweep judges what the row says then
             log.error("drain.broken", message=str(recipients[0].message_id), error=where(error))
-    return handled
+
+
+def _handle_alive(route: Route, recipients: list[Recipient], current: Round) -> None:
+    """Handle one job, its lease renewed as long as that takes: a large message may go over a slow link."""
+    mine = queue.renew(recipients, timezone.now())
+    if not mine:
+        return
+    current.working = mine
+    try:
+        _handle(route, mine, current)
+    finally:
+        current.working = ()
 
 
 def _jobs(batch: Sequence[Recipient]) -> Iterator[tuple[Route, list[Recipient]]]:
@@ -91,10 +128,8 @@ def _jobs(batch: Sequence[Recipient]) -> Iterator[tuple[Route, list[Recipient]]]
         yield from by_route.items()
 
 
-def _handle(route: Route, recipients: list[Recipient], connections: Connections) -> None:
+def _handle(route: Route, recipients: list[Recipient], current: Round) -> None:
     """Deliver, hold or refuse one message's recipients, and record it."""
-    if not recipients:
-        return
     if recipients[0].destination == settings.PORTAL_HOST.lower():
         _take(recipients)
     elif route.decision is Decision.HOLD:
@@ -102,7 +137,7 @@ def _handle(route: Route, recipients: list[Recipient], connections: Connections)
     elif route.decision is Decision.REFUSE:
         record.refused(recipients, route, timezone.now())
     else:
-        _attempt(route, recipients, connections)
+        _attempt(route, recipients, current)
 
 
 def _take(recipients: list[Recipient]) -> None:
@@ -119,17 +154,40 @@ def _take(recipients: list[Recipient]) -> None:
         record.put_off(recipients, timezone.now())
 
 
-def _attempt(route: Route, recipients: list[Recipient], connections: Connections) -> None:
+def _attempt(route: Route, recipients: list[Recipient], current: Round) -> None:
     started_at = timezone.now()
     try:
-        job = _job(recipients[0].message, route, recipients)
-        _give_connection_back()
-        report = delivery.attempt(job, delivery_settings(), connections)
+        report = _report(route, recipients, current)
     except Exception as error:  # our own fault, and no host has the message: judge nothing by it
         log.error("delivery.broken", message=str(recipients[0].message_id), error=where(error))
         record.put_off(recipients, timezone.now())
         return
     record.attempted(recipients, report, route, started_at, timezone.now())
+
+
+def _report(route: Route, recipients: list[Recipient], current: Round) -> Report:
+    """Return what an attempt shows; where the last one found nobody there, that, without asking again.
+
+    With a thousand messages and minutes to wait for each greeting the last would be asked about for days.
+    """
+    known = current.away.get(_next_hop(route))
+    if known:
+        return Report(known.results, route.policy)
+    job = _job(recipients[0].message, route, recipients)
+    _give_connection_back()
+    report = delivery.attempt(job, delivery_settings(), current.connections)
+    lanes.learn(current.destination, feedback(report.results))
+    if nobody_answered(report.results):
+        current.away[_next_hop(route)] = Report(tuple(map(_not_again, report.results)), route.policy)
+    return report
+
+
+def _not_again(result: HostResult) -> HostResult:
+    return replace(result, sentence=f"Not tried again so soon: {result.sentence}")
+
+
+def _next_hop(route: Route) -> NextHop:
+    return (route.domain, route.next_hop)
 
 
 def _job(message: Message, route: Route, recipients: Sequence[Recipient]) -> delivery.Job:

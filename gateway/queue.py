@@ -1,6 +1,7 @@
 """The queue is rows: claim them under a lease, start them, give them back.
 
-A claim is a conditional update; whoever changed a row has it. A lease lost
+A claim is a conditional update; whoever changed a row has it. Whoever works on it
+renews the lease; one that is renewed no more ends by itself. A lease lost
 before `start` costs nothing: the row is claimed again. One lost in `sending`
 is ambiguous (the peer may have the message), so that row waits.
 """
@@ -23,7 +24,7 @@ MOST_OF_ONE_MESSAGE = 100
 
 
 def lease() -> timedelta:
-    """Return how long a worker may have a row: longer than the longest wait for an SMTP reply."""
+    """Return how long a worker may have a row without a sign of life (`keep`)."""
     return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 
 
@@ -80,6 +81,16 @@ def _whole_messages(rows: QuerySet[Recipient], limit: int) -> list[UUID]:
 def renew(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
     """Renew the lease of rows that were claimed and not started; return those still ours."""
     return [r for r in recipients if _ours(r).update(lease_until=now + lease())]
+
+
+def keep(recipients: Sequence[Recipient], now: datetime) -> int:
+    """Renew the lease of rows of one claim, started or not, while work on them goes on; return how many are still ours.
+
+    One that ran out is not taken back: it may be another's by now.
+    """
+    rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients], state__in=(*WAITING, State.SENDING))
+    token = recipients[0].lease_token
+    return rows.filter(lease_token=token, lease_until__gt=now).update(lease_until=now + lease())
 
 
 def give_back(recipients: Sequence[Recipient]) -> None:

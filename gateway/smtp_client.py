@@ -30,6 +30,7 @@ MOST_MESSAGES = 100
 LONGEST_IDLE = 5.0  # seconds
 MOST_RECIPIENTS = 100  # in one transaction: what every server has to take (RFC 5321 section 4.5.3.1.8)
 LOOK_SECONDS = 10.0
+SLOWEST = 4096  # octets a second at which a message may go out: an ISDN line has half of it to spare
 # Errors of this machine, not of the host: it has no way to such addresses (usually IPv6) at all.
 NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 # Controls, and what could end the path before the address does.
@@ -459,6 +460,8 @@ class Transaction:
         if class_:
             self._refuse(self.accepted, Phase.DATA, class_, reply)
             return
+        # A long message over a slow link is no fault: it has its time, and each block its own.
+        self.session.wire.ends = max(self.session.wire.ends, time.monotonic() + self.message.size / SLOWEST)
         with self.session.guard(Phase.BODY), closing(self.message.open_raw()) as source:
             for block in stuffed(_blocks(source)):
                 self.session.wire.send(block, self.timeouts.block)

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from gateway import drain as draining
-from gateway import expiry, queue
+from gateway import expiry, lanes, mta_sts, queue
 from gateway.nudges import begun, nudge
 
 
@@ -15,7 +15,7 @@ def drain(destination: str) -> None:
     Where enough drains of it run already they take it, or the sweep asks again.
     """
     begun(destination)
-    with draining.lane(destination) as free:
+    with lanes.lane(destination) as free:
         more = free and draining.drain(destination)
     if more:
         nudge(destination)
@@ -34,3 +34,16 @@ def sweep() -> None:
 def expire() -> None:
     """End the held copies whose time is over."""
     expiry.expire_due(timezone.now())
+
+
+@shared_task
+def refresh_policies() -> None:
+    """Nudge the refresh of each MTA-STS policy that is due: one slow host holds up no other."""
+    for domain in mta_sts.due_for_refresh(timezone.now()):
+        refresh_policy.delay(domain)
+
+
+@shared_task
+def refresh_policy(domain: str) -> None:
+    """Fetch one domain's policy anew, where it is due."""
+    mta_sts.refresh(domain)

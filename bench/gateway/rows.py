@@ -8,7 +8,8 @@ from django.db.models import Model
 from django.utils import timezone
 
 from bench.gateway.load import RITA, SAM
-from gateway import drain, nudges
+from gateway import lanes as lanes_of
+from gateway import nudges
 from gateway.acceptance import accept
 from gateway.arrival import Accepted, Arrival
 from gateway.envelope import Client, Envelope, Mailbox
@@ -54,7 +55,7 @@ def nudge() -> None:
 
 def lanes() -> int:
     """Return how many connections one destination gets from one worker."""
-    return drain.MOST_AT_ONCE
+    return lanes_of.most()
 
 
 def waiting() -> bool:

@@ -1,17 +1,21 @@
 """A drain: claimed, routed, tried over the wire, judged and recorded; held where TLS can't be had."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
 import trustme
+from django.core.cache import cache
 from django.db import OperationalError
 from django.utils import timezone
 
-from gateway import drain, expiry, record, tasks
+from gateway import delivery, drain, expiry, lanes, queue, record, tasks
 from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
+from gateway.rules import concurrency
 from messages_app import hold, signals
 from messages_app.audit import Event
 from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
@@ -314,17 +318,105 @@ def test_a_copy_that_opens_no_more_expires_like_others_and_its_sender_hears_of_i
     assert b"Status: 5.4.7" in home.messages[0]
 
 
+@pytest.mark.django_db(databases="__all__")
 def test_a_slow_destination_leaves_threads_to_the_others(monkeypatch):
     drained = []
     monkeypatch.setattr(drain, "drain", drained.append)
     monkeypatch.setattr(tasks, "begun", lambda _destination: None)
     with ExitStack() as busy:
-        for _ in range(drain.MOST_AT_ONCE):
-            assert busy.enter_context(drain.lane(DOMAIN))
+        for _ in range(concurrency.FIRST):
+            assert busy.enter_context(lanes.lane(DOMAIN))
         tasks.drain(DOMAIN)
         tasks.drain("home.example")
     tasks.drain(DOMAIN)
     assert drained == ["home.example", DOMAIN]
+
+
+@pytest.fixture
+def thread_cache(settings):
+    """Give a cache that threads share, and that needs no database."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "lanes"}}
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.mark.usefixtures("thread_cache")
+def test_while_one_destination_hangs_in_all_its_lanes_another_gets_its_hundred_messages(
+    keys, settings, ca, monkeypatch
+):
+    for _ in range(100):
+        make_message(RAW)
+    hanging, release, drain_really = [], threading.Event(), drain.drain
+
+    def hang(destination):
+        hanging.append(destination)
+        return not release.wait(60)
+
+    monkeypatch.setattr(drain, "drain", lambda destination: hang(destination) if destination == "dead.example" else 0)
+    with ThreadPoolExecutor(max_workers=8) as worker, partner(settings, ca) as host:
+        stuck = [worker.submit(tasks.drain, "dead.example") for _ in range(20)]
+        worker.submit(tasks.drain, DOMAIN).result(60)
+        while drain_really(DOMAIN):
+            pass
+        assert len(host.messages) == 100
+        assert hanging == ["dead.example"] * concurrency.FIRST
+        assert sum(future.done() for future in stuck) == 18
+        release.set()
+
+
+def test_a_host_that_is_away_is_asked_once_for_all_that_waits(keys, settings, ca):
+    for _ in range(30):
+        make_message(RAW)
+    with partner(settings, ca, Script(greeting="421 4.3.2 too busy")) as host:
+        assert drain.drain(DOMAIN) is False
+    assert host.connections == 1
+    assert set(Recipient.objects.values_list("state", "failures", "lease_token")) == {(State.DEFERRED, 1, None)}
+    sentences = list(Attempt.objects.order_by("pk").values_list("sentence", flat=True))
+    assert sum(sentence.startswith("Not tried again so soon: ") for sentence in sentences) == 29
+
+
+def test_a_host_that_is_away_is_asked_once_even_when_that_took_all_the_time(keys, settings, ca, monkeypatch):
+    for _ in range(30):
+        make_message(RAW)
+    monkeypatch.setattr(drain, "MOST_SECONDS", 0.001)
+    with partner(settings, ca, Script(greeting="421 4.3.2 too busy")) as host:
+        assert drain.drain(DOMAIN) is False
+    assert host.connections == 1
+    assert not Recipient.objects.exclude(state=State.DEFERRED).exists()
+
+
+@pytest.mark.usefixtures("thread_cache")
+def test_a_host_that_closes_on_us_gets_fewer_connections_and_one_that_takes_mail_more(keys, settings, ca):
+    make_message(RAW)
+    with partner(settings, ca, Script(mail="421 4.7.0 too much from you")):
+        drain.drain(DOMAIN)
+    assert lanes.allowed(DOMAIN) == 1
+    make_message(RAW)
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert lanes.allowed(DOMAIN) == 2
+
+
+def test_the_lease_is_kept_while_a_transfer_goes_on(keys, settings, ca, monkeypatch):
+    make_message(RAW)
+    kept, beats = [], threading.Event()
+
+    def keep(recipients, now):
+        kept.append((list(recipients), now))
+        beats.set()
+
+    def slowly(*args):
+        assert beats.wait(60)
+        return attempt(*args)
+
+    attempt = delivery.attempt
+    monkeypatch.setattr(delivery, "attempt", slowly)
+    monkeypatch.setattr(queue, "keep", keep)
+    settings.DELIVERY_LEASE_SECONDS = 1
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert [recipient.address for recipient in kept[0][0]] == [RITA]
 
 
 def test_a_message_that_never_opens_comes_back_to_its_sender_in_the_end(keys, settings, ca):

@@ -88,3 +88,27 @@ def test_destinations_with_something_due_are_found(message):
 def test_the_recipients_of_one_message_are_claimed_together(keys):
     make_message(recipients=tuple(f"r{number}@{DOMAIN}" for number in range(30)))
     assert len(claim(limit=20)) == 30
+
+
+def lease_of(settings, leases):
+    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS * leases)
+
+
+def test_a_lease_that_is_kept_lasts_as_long_as_the_work(message, settings):
+    now = timezone.now()
+    mine = queue.start(claim(now), now)
+    for leases in (0.9, 1.8, 2.7):
+        later = now + lease_of(settings, leases)
+        assert queue.keep(mine, later) == 2
+    assert queue.recover_lost(later + lease_of(settings, 0.9)) == 0
+    assert claim(later) == []
+    assert queue.recover_lost(later + lease_of(settings, 1.1)) == 2
+
+
+def test_a_lease_that_ran_out_is_not_taken_back(message, settings):
+    now = timezone.now()
+    mine = claim(now)
+    assert queue.keep(mine, now + lease_of(settings, 1.1)) == 0
+    other = claim(now + lease_of(settings, 1.1))
+    assert len(other) == 2
+    assert queue.keep(mine, now + lease_of(settings, 1.2)) == 0
