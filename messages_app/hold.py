@@ -8,6 +8,7 @@ signals) the notices and the sender's report, all or nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -103,7 +104,9 @@ def hold(prepared: Prepared, recipients: Sequence[Recipient], *, reason: str, se
     expires_at = expiry(now) if asked.expires is None else min(expiry(now), now + asked.expires)
     wraps = [_wrap(prepared, recipient, expires_at) for recipient in recipients]
     with transaction.atomic():
-        held = [r for r in recipients if _enter(r, reason, sentence, expires_at, now)]
+        about: dict[str, Any] = {"reason": reason, "reason_text": sentence, "held_at": now, "expires_at": expires_at}
+        about["conversation"] = prepared.message.conversation
+        held = [recipient for recipient in recipients if _enter(recipient, about)]
         ids = {recipient.pk for recipient in held}
         KeyWrap.objects.bulk_create(wrap for wrap in wraps if wrap.recipient_id in ids)
         for recipient in held:
@@ -130,18 +133,9 @@ def _wrap(prepared: Prepared, recipient: Recipient, expires_at: datetime) -> Key
     return wrap
 
 
-def _enter(recipient: Recipient, reason: str, sentence: str, expires_at: datetime, now: datetime) -> bool:
-    """Set the state to held by a conditional update; return whether this call did it."""
-    fields = {
-        "state": State.HELD,
-        "reason": reason,
-        "reason_text": sentence,
-        "held_at": now,
-        "expires_at": expires_at,
-        "next_attempt_at": None,
-        "lease_token": None,
-        "lease_until": None,
-    }
+def _enter(recipient: Recipient, about: dict[str, Any]) -> bool:
+    """Set the state to held, and the fields `about` it, by a conditional update; return whether this call did it."""
+    fields = about | {"state": State.HELD, "next_attempt_at": None, "lease_token": None, "lease_until": None}
     rows = Recipient.objects.filter(pk=recipient.pk, state__in=_BEFORE_HELD, lease_token=recipient.lease_token)
     changed = rows.update(**fields)
     for name, value in fields.items():

@@ -32,13 +32,13 @@ from messages_app.sealing.stream import OpeningReader
 
 # The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
 UNDONE = "undone"
-# Counting more would read a whole mailbox for each page of it.
-UNREAD_MOST = 999
+# More than these nobody counts: it would take a whole mailbox for each page of it.
+UNREAD_MOST = 99
 _READABLE = (State.HELD, State.READ)
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
 _LISTED = (
-    *("address", "state", "claimed_by", "held_at", "expires_at", "ended_at", "delivered_at"),
-    *(f"message__{name}" for name in ("accepted_at", "reverse_path", "conversation")),
+    *("address", "state", "claimed_by", "conversation", "held_at", "expires_at", "ended_at", "delivered_at"),
+    *(f"message__{name}" for name in ("accepted_at", "reverse_path")),
     *(f"message__{name}" for name in ("key_commitment", "sealed_headers")),
     *(f"gate__{name}" for name in ("policy", "passed_at", "opens_at")),
 )
@@ -192,12 +192,12 @@ def bring_keys(copies: Sequence[Recipient]) -> None:
 
 def newest_of_each_conversation(user: Any) -> QuerySet[Recipient]:
     """Return of each conversation that `user` is in the copy that came last; for `peek` they need `bring_keys`."""
-    same = Recipient.objects.visible_to(user).filter(message__conversation=OuterRef("message__conversation"))
-    if owners_of(user):
-        # A message to two mailboxes that one person reads is a line in each.
-        same = same.filter(claimed_by=OuterRef("claimed_by"))
+    # In the same mailbox: a message to two that one person reads is a line in each. What was held stays visible.
+    same = Recipient.objects.filter(claimed_by=OuterRef("claimed_by"), conversation=OuterRef("conversation"))
     later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
-    return _copies_of(user).filter(~Exists(same.filter(later)))
+    # Said by itself, it is a range of the index; within the "or" it is not.
+    not_earlier = Q(held_at__gte=OuterRef("held_at"))
+    return _copies_of(user).filter(~Exists(same.filter(not_earlier, later)))
 
 
 @dataclass(frozen=True)
@@ -218,8 +218,8 @@ class Counted:
 
 def count_conversations(user: Any, ids: Collection[UUID], now: datetime) -> dict[UUID, Counted]:
     """Return the numbers of the conversations `ids`, in two queries however many there are."""
-    copies = Recipient.objects.visible_to(user).filter(message__conversation__in=ids)
-    received = copies.values_list("message__conversation").annotate(
+    copies = Recipient.objects.visible_to(user).filter(conversation__in=ids)
+    received = copies.values_list("conversation").annotate(
         count=Count("pk"),
         unread=Count("pk", filter=_is_unread(user, now)),
         ends_at=Min("expires_at", filter=Q(state__in=_READABLE)),
@@ -385,7 +385,7 @@ def _note(opened: Opened, user: Any, ip: str | None, *, recipient: UUID | None =
 
 def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Recipient], QuerySet[Message]]:
     """Return what else `user` has of the conversation, the newest `limit`: copies received, messages written."""
-    received = inbox_of(user).filter(message__conversation=message.conversation).exclude(message=message)
+    received = inbox_of(user).filter(conversation=message.conversation).exclude(message=message)
     written = sent_by(user).filter(conversation=message.conversation).exclude(pk=message.pk)
     return received.order_by("-held_at")[:limit], written.order_by("-accepted_at")[:limit]
 

@@ -33,6 +33,7 @@ def make_recipient(message: Message, address: str = RITA, **fields: Any) -> Reci
         "destination": address.rpartition("@")[2],
         "queued_at": message.accepted_at,
         "next_attempt_at": message.accepted_at,
+        "conversation": message.conversation if fields.get("held_at") else None,
     }
     return Recipient.objects.create(message=message, address=address, **defaults | fields)
 

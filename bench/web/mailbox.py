@@ -79,9 +79,9 @@ def _fillers(like: Recipient, numbers: range) -> None:
     now, wrap = timezone.now(), like.wraps.get()
     rows = [_filler(like, wrap, number, now) for number in numbers]
     messages, recipients, wraps = zip(*rows, strict=True)
-    for earlier, later in pairwise(messages):
-        if later.accepted_at.minute % THREAD:
-            later.conversation = earlier.conversation
+    for earlier, later in pairwise(recipients):
+        if later.held_at.minute % THREAD:
+            later.message.conversation = later.conversation = earlier.conversation
     Message.objects.bulk_create(messages)
     Recipient.objects.bulk_create(recipients)
     KeyWrap.objects.bulk_create(wraps)
@@ -92,6 +92,7 @@ def _filler(like: Recipient, wrap: KeyWrap, number: int, now: datetime) -> tuple
     ends = at + timedelta(days=30)
     message, row = _like(like.message, accepted_at=at), _like(like, held_at=at, queued_at=at, expires_at=ends)
     message.conversation, row.message = uuid7(), message
+    row.conversation = message.conversation
     row.state = State.SHREDDED if ends < now else State.READ if number % UNREAD else State.HELD
     return message, row, _like(wrap, message=message, recipient=row)
 

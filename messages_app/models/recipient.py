@@ -62,6 +62,8 @@ class Recipient(models.Model):
 
     delivered_at = models.DateTimeField(null=True, blank=True)
     held_at = models.DateTimeField(null=True, blank=True)
+    # That of its message, from when it is held: a list finds its newest copies by an index of this table alone.
+    conversation = models.UUIDField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -93,6 +95,10 @@ class Recipient(models.Model):
                 fields=["expires_at"], name="recipient_expiry", condition=models.Q(state__in=["held", "read"])
             ),
             models.Index(fields=["claimed_by", "-held_at"], name="recipient_inbox"),
+            models.Index(fields=["claimed_by", "conversation", "held_at"], name="recipient_thread"),
+            models.Index(
+                fields=["claimed_by", "expires_at"], name="recipient_unread", condition=models.Q(state="held")
+            ),
         )
 
     def __str__(self) -> str:

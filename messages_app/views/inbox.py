@@ -80,8 +80,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return _search(request, query[:MAX_QUERY], now)
     page = page_of(request, pickup.newest_of_each_conversation(user), "held_at")
     pickup.bring_keys(page.rows)
-    counted = pickup.count_conversations(user, [copy.message.conversation for copy in page.rows], now)
-    rows = [row_of(copy, user, now, counted.get(copy.message.conversation)) for copy in page.rows]
+    counted = pickup.count_conversations(user, [copy.conversation for copy in page.rows if copy.conversation], now)
+    rows = [row_of(copy, user, now, counted.get(copy.conversation)) for copy in page.rows]
     pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
     unread = pickup.unread_count(user, now)
     context = {"section": "inbox", "page": page, "rows": rows, "lines": lines.of(rows), "unread": unread}
