@@ -11,6 +11,7 @@ from gateway.admin.audited import AuditedAdmin
 from gateway.admin.cleaning import cleaned
 from gateway.models import HomeDomain, Relay
 from gateway.rules.patterns import check_next_hop, normal_domain
+from gateway.rules.pins import normal_pins
 from messages_app.audit import Event
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ HELP = {
     "next_hop": "The mail server of this domain: host or host:port. TLS is enforced to it, and nothing is held.",
     "level": "verify and secure are the same on this way: the server must prove that it is the next hop.",
     "trusted": "Only where that server has no certificate from a public CA: these replace the public CAs for it.",
+}
+
+
+RELAY_HELP = {
+    "networks": "From where it connects: CIDR networks such as 192.0.2.0/28, one a line. "
+    "Nothing here, if it logs in with an app password or shows a certificate.",
+    "fingerprints": "SHA-256 of certificates that it shows, one a line, as openssl x509 -fingerprint -sha256 prints.",
+    "messages_per_minute": "More are put off with 450. Counted in each intake process; empty: no limit.",
+    "connections": "At once; more are put off with 421. Counted in each intake process; empty: no limit.",
+    "recipients_per_message": "More are put off with 452, for another message; empty: as for everyone.",
 }
 
 
@@ -60,8 +71,12 @@ class RelayForm(_RelayForm):
     """A relay; the model checks its networks."""
 
     class Meta:
-        help_texts = {"networks": "From where it connects: CIDR networks such as 192.0.2.0/28, one a line."}
-        widgets = {"networks": AdminTextareaWidget({"rows": 4})}
+        help_texts = RELAY_HELP
+        widgets = {"networks": AdminTextareaWidget({"rows": 4}), "fingerprints": AdminTextareaWidget({"rows": 2})}
+
+    def clean_fingerprints(self) -> str:
+        """Return the fingerprints as they are compared."""
+        return cleaned(normal_pins, self.cleaned_data["fingerprints"])
 
 
 @admin.register(Relay)

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
+from gateway.models import AppPassword, DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
 from messages_app import audit, audit_chain, hold
 from messages_app.models import Attempt, AuditHead, AuditLink, BucketKey, Delegation, KeyWrap, Message, Recipient
 from notifications.models import Notice
@@ -187,6 +187,7 @@ def everything(db) -> dict[str, object]:
     BucketKey.objects.create(id="expiry-2026-W52", public_key=bytes(1216), signature=bytes(64), created_at=now)
     relay = Relay.objects.create(name="exchange", networks="198.51.100.0/24")
     HomeDomain.objects.create(relay=relay, domain="home.example", next_hop="mail.home.example:25")
+    AppPassword.objects.create(relay=relay, label="Printer", username="app-k3vmr7dq2c", password="!")
     DomainPolicy.objects.create(pattern="partner.example")
     TrustedCertificate.objects.create(name="Partner CA", pem=ca_pem())
     DomainHistory.objects.create(domain="partner.example")

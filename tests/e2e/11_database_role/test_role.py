@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SQL = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 LETTER = b"From: sam@home.example\r\nSubject: Hello\r\n\r\nHello Rita\r\n"
 RELAY = """
-INSERT INTO gateway_relay (id, name, networks, enabled) VALUES (1, 'Sam''s', '127.0.0.1', true);
+INSERT INTO gateway_relay (id, name, networks, fingerprints, enabled) VALUES (1, 'Sam''s', '127.0.0.1', '', true);
 INSERT INTO gateway_homedomain (id, relay_id, domain, next_hop, level) VALUES (1, 1, 'home.example', 'mail', 'verify');
 """
 
@@ -93,6 +93,9 @@ def test_intake_takes_mail_in_with_its_own_role(accepted, server):
         "SELECT * FROM accounts_user",
         "UPDATE messages_app_recipient SET address = 'mallory@elsewhere.example'",
         "UPDATE messages_app_bucketkey SET public_key = ''",
+        "UPDATE gateway_apppassword SET password = ''",
+        "UPDATE gateway_apppassword SET revoked_at = NULL",
+        "INSERT INTO gateway_apppassword (relay_id, label, username) VALUES (1, '', 'mallory')",
         "UPDATE gateway_relay SET networks = '0.0.0.0/0'",
         "DELETE FROM messages_app_message",
         "INSERT INTO gateway_relay (name, networks, enabled) VALUES ('Mallory', '0.0.0.0/0', true)",
