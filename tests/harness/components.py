@@ -30,6 +30,9 @@ COMPONENTS = {
     "swaks": Component(("swaks",), "swaks"),
     "nginx": Component(("nginx",), "nginx-light"),
     "openssl": Component(("openssl",), "openssl"),
+    "nsd": Component(("nsd",), "nsd"),
+    "unbound": Component(("unbound",), "unbound"),
+    "ldns": Component(("ldns-keygen", "ldns-signzone"), "ldnsutils"),
 }
 # Distributions differ: other names of the same program.
 ALIASES = {"stunnel": ("stunnel4",), "chromium": ("chromium-browser", "google-chrome")}
