@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from gateway.acceptance import accept, has_landed
 from gateway.arrival import Accepted, Arrival
+from gateway.back_pressure import BackPressure
 from gateway.committer import Committer, End
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderTooBig, count_received, field_values
@@ -35,7 +36,6 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 RELAYS_SECONDS = 2.0  # how old the known relays may be
-_SPACE_SECONDS = 1.0  # how old the known free space may be
 _BLOCK = 256 * 1024  # bytes that wait before they are sealed: a segment
 _THREADS = 2  # that seal blocks, and ask the database
 _SYNCERS = 16  # that wait for the disk to have a large message
@@ -61,7 +61,7 @@ class Intake:
         self._logins = Logins()
         self._limits = RelayLimits()
         self._refresher: asyncio.Task[None] | None = None
-        self._space = (0.0, 0)
+        self._pressure = BackPressure(self.in_pool)
 
     async def start(self) -> None:
         """Learn the relays and start to commit. Raises where the database does not answer."""
@@ -111,7 +111,7 @@ class Intake:
         if over is not None:
             log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, code=over.code)
             return over
-        return None if self._has_space() else reply.STORAGE_LOW
+        return self._pressure.refusal()
 
     def recipient(self, client: Client, envelope: Envelope, mailbox: Mailbox) -> Reply | None:
         """Judge one recipient."""
@@ -152,15 +152,6 @@ class Intake:
             fingerprint=client.fingerprint,
             is_own_notice=is_own_notice,
         )
-
-    def _has_space(self) -> bool:
-        """Return whether the disk has more than the reserve, as of a second ago."""
-        now = self._loop.time()
-        asked, free = self._space
-        if now - asked > _SPACE_SECONDS:
-            free = store.free_bytes()
-            self._space = (now, free)
-        return bool(free >= settings.MIN_FREE_BYTES)
 
     def report_loop(self, client: Client, relay: str) -> None:
         """Write that a notice of ours came back: staff must mend the route of notices."""

@@ -21,6 +21,8 @@ class Event(StrEnum):
     RECIPIENT_DELIVERED = "delivery:recipient:delivered"
     RECIPIENT_DEFERRED = "delivery:recipient:deferred"
     RECIPIENT_AMBIGUOUS = "delivery:recipient:ambiguous"
+    RECIPIENT_RELEASING = "delivery:recipient:releasing"
+    RECIPIENT_KEPT = "delivery:recipient:kept"
     RECIPIENT_BOUNCED = "delivery:recipient:bounced"
     STAFF_ALERTED = "delivery:staff:alerted"
     RECIPIENT_HELD = "hold:recipient:held"
@@ -66,8 +68,12 @@ class Event(StrEnum):
     RELAY_CHANGED = "admin:relay:changed"
     CERTIFICATE_CHANGED = "admin:certificate:changed"
     QUEUE_RETRIED = "admin:queue:retried"
+    QUEUE_HELD = "admin:queue:held"
+    QUEUE_DROPPED = "admin:queue:dropped"
     KEY_CREATED = "keys:bucket:created"
     NOTICE_LOOPED = "smtpd:notice:looped"
+    INTAKE_PAUSED = "smtpd:intake:paused"
+    INTAKE_RESUMED = "smtpd:intake:resumed"
 
 
 def record(

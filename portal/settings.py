@@ -121,6 +121,9 @@ SMTPD_IDLE_SECONDS = seconds("SMTPD_IDLE_SECONDS", 300)
 MESSAGE_SIZE_LIMIT = env.int("MESSAGE_SIZE_LIMIT", default=100 * 1024 * 1024)
 RECIPIENT_LIMIT = env.int("RECIPIENT_LIMIT", default=1000)
 MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=1024 * 1024 * 1024)
+# With more recipients in the queue, or one due for longer that nobody tried, intake answers 452; 0 rows: no limit.
+QUEUE_DEPTH_LIMIT = env.int("QUEUE_DEPTH_LIMIT", default=2_000_000)
+QUEUE_AGE_LIMIT_SECONDS = seconds("QUEUE_AGE_LIMIT_SECONDS", 4 * 3600)
 
 # --- Delivery.
 HELO_NAME = env.str("HELO_NAME", default=SMTPD_HOSTNAME)
