@@ -10,13 +10,13 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Frame, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Page, Request
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its own, of 2020
     import html5lib
 
-# What somebody may do to an element besides following a link. Playwright counts it as the user's doing.
+# What somebody may do to an element besides following a link. It counts as the user's doing.
 TOUCH = """
 () => {
   const kinds = ["mouseover", "mouseenter", "mousemove", "mousedown", "mouseup", "dblclick", "contextmenu", "wheel",
@@ -42,22 +42,28 @@ FOLLOW = """
   }
 })
 """
-# Where each snippet stands: its frame's place, and its own within (see `arranged`).
-BOXES = """
-() => [...document.querySelectorAll("iframe")].flatMap(each => {
-  const box = each.getBoundingClientRect();
-  const count = Number(each.dataset.count || 1);
-  return [...Array(count).keys()].map(
-    number => [box.left + 150 * (number % 4), box.top + 120 * Math.floor(number / 4), number === count - 1]);
-})
+# What a script calls to show that it ran says so, and in which document.
+LISTEN = """
+for (const name of ["alert", "confirm", "prompt", "print"]) { window[name] = () => { hostileRan(name); }; }
 """
+# Ends when all that was about to happen has: timers of a moment, the next two pictures, and requests on their way.
+SETTLE = """
+async address => {
+  await new Promise(done => setTimeout(done, 60));
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  await fetch(address, {mode: "no-cors"}).catch(() => undefined);
+}
+"""
+# An address that our own pages ask the trap for: when it was answered, what was asked before is noted.
+MARK = "http://mark.example/"
+# Milliseconds: a machine may be busy.
+PATIENCE = 180_000
 # Snippets that share a document, four in a row.
 TOGETHER = 12
 _PLACE = "position:absolute;left:{}px;top:{}px;width:150px;height:120px;overflow:hidden"
-# These reach beyond where they stand, or act on the document itself.
+# These act on the document itself.
 _FAR = re.compile(
-    r"<[\s/]*(?:meta|base|html|head|body|frameset|frame|link|style|title|plaintext|template|marquee)"
-    r"|position|autofocus|&lt;|\x00",
+    r"<[\s/]*(?:meta|base|html|head|body|frameset|frame|plaintext)|&lt;|\x00",
     re.IGNORECASE,
 )
 
@@ -173,7 +179,8 @@ def trap() -> Iterator[Trap]:
     class Handler(_Quiet):
         def do_GET(self) -> None:
             """Note a request, answer with nothing, and close."""
-            caught.asked.append(f"{self.command} {self.path}")
+            if self.path != MARK:
+                caught.asked.append(f"{self.command} {self.path}")
             self.close_connection = True
             self.answer(502, {"Connection": "close"}, b"")
 
@@ -193,78 +200,95 @@ class Seen:
 
 
 class Watcher:
-    """One browser profile whose pages are watched while somebody reads, touches everything and follows links."""
+    """A browser whose pages are watched while somebody reads, touches everything and follows links.
+
+    Events are made in a world of scripts beside the page's own: it is there also
+    where a sandbox or a policy lets no script run, and what it wakes runs in the page's.
+    """
 
     def __init__(self, browser: Browser, origin: str, caught: Trap) -> None:
-        self.origin, self.trap = origin, caught
-        self.seen = Seen()
-        self.following = False
-        self.context: BrowserContext = browser.new_context(
-            # Loopback too, other than our own pages: a snippet may name it.
-            proxy={"server": caught.address, "bypass": f"<-loopback>;{origin.removeprefix('http://')}"},
-            viewport={"width": 1300, "height": 1900},
-        )
-        self.context.expose_binding("hostileRan", lambda _source, what: self.seen.acts.append(f"script: {what}"))
-        self.context.add_init_script("window.print = () => hostileRan('print');")
-        self.context.on("page", self._opened)
-        self.context.on("requestfailed", self._asked)
-        self.context.on("requestfinished", self._asked)
-        self.context.set_default_timeout(5_000)
-        self.page = self.context.new_page()
+        self.browser, self.origin, self.trap = browser, origin, caught
+        # Loopback too, other than our own pages: a snippet may name it.
+        self.proxy = {"server": caught.address, "bypass": f"<-loopback>;{origin.removeprefix('http://')}"}
 
-    def show(self, address: str, *, scripts: bool = True) -> Seen:
+    def show(self, address: str) -> Seen:
         """Open `address`, wait, touch everything, follow links; return what was seen.
 
-        Where documents have no `scripts`, nothing can be run in them from here either:
-        there the mouse and the keyboard do what they can.
+        Each time with a profile of its own: a window that comes late is nobody else's.
         """
-        self.seen, self.following = Seen(), False
+        context = self.browser.new_context(proxy=self.proxy, viewport={"width": 1300, "height": 1900})
+        context.set_default_timeout(PATIENCE)
         self.trap.taken()
-        self.page.goto(address, wait_until="load", timeout=180_000)
-        self.page.wait_for_timeout(80)
-        if scripts:
-            self._in_frames(TOUCH)
-            self.page.wait_for_timeout(80)
-        self.seen.foreign += self.trap.taken()
-        self.following = True
-        if scripts:
-            self._in_frames(FOLLOW)
-        else:
-            self._by_hand()
-        self.page.wait_for_timeout(80)
-        if self.page.url != address:
-            self.seen.acts.append(f"navigated to {self.page.url}")
-        return self._finish()
+        try:
+            return _Visit(context, self).all_of(address)
+        finally:
+            context.close()
 
-    def _finish(self) -> Seen:
-        """Close windows that links opened, those too that are still on their way; forget what they asked for."""
-        # Windows come in the order in which they were asked for: when ours is there, all before it are.
-        with self.page.expect_popup(timeout=180_000):
-            self.page.evaluate("() => { open('about:blank'); }")
-        for each in self.context.pages:
-            if each is not self.page:
-                each.close()
-        self.trap.taken()
+
+class _Visit:
+    """One page, from its opening to the last window that a link of it opened."""
+
+    def __init__(self, context: BrowserContext, watcher: Watcher) -> None:
+        self.origin, self.trap = watcher.origin, watcher.trap
+        self.seen = Seen()
+        self.following = False
+        context.expose_binding("hostileRan", self._ran)
+        context.add_init_script(LISTEN)
+        context.on("page", self._opened)
+        context.on("requestfailed", self._asked)
+        context.on("requestfinished", self._asked)
+        self.page = context.new_page()
+        self.tools = context.new_cdp_session(self.page)
+
+    def all_of(self, address: str) -> Seen:
+        """Return what was seen at `address`."""
+        self.page.goto(address, wait_until="load")
+        places = self._places()
+        self._settle()
+        self._everywhere(TOUCH)
+        self._settle()
+        self.seen.foreign += self.trap.taken()
+        self._note_moves(address, places)
+        self.following = True
+        self._everywhere(FOLLOW)
+        self._settle()
+        self._note_moves(address, [])
+        self._await_windows()
         return self.seen
 
-    def _by_hand(self) -> None:
-        """Move to each snippet and click near its beginning; press Enter in each document: it submits and follows."""
-        for left, top, is_last in self.page.evaluate(BOXES):
-            self.page.mouse.click(left + 14, top + 16)
-            if is_last:
-                self.page.keyboard.press("Enter")
-        for key in ("Tab", "Enter", "a"):
-            self.page.keyboard.press(key)
+    def _places(self) -> list[str]:
+        """Return where the frames of the page are."""
+        return self.page.evaluate("() => [...document.querySelectorAll('iframe')].map(each => each.src)")  # type: ignore[no-any-return]
 
-    def _in_frames(self, script: str) -> None:
-        """Run `script` in every document."""
-        for frame in self.page.frames:
-            self._in_frame(frame, script)
+    def _note_moves(self, address: str, places: list[str]) -> None:
+        """Note it where the page is elsewhere, or one of its frames that was at `places`."""
+        if self.page.url != address:
+            self.seen.acts.append(f"navigated to {self.page.url}")
+        frames = [frame.url for frame in self.page.main_frame.child_frames]
+        for place in places:
+            if place not in frames:
+                self.seen.acts.append(f"a frame left {place}")
 
-    def _in_frame(self, frame: Frame, script: str) -> None:
-        """Run `script` in one document; one that went away meanwhile is none of ours."""
-        with contextlib.suppress(Error):
-            frame.evaluate(script)
+    def _settle(self) -> None:
+        self.page.evaluate(SETTLE, MARK)
+
+    def _await_windows(self) -> None:
+        """Wait for the windows that links opened: when one that is asked for now is there, all before it are."""
+        with self.page.expect_popup():
+            self.page.evaluate("() => { open('about:blank'); }")
+        self.trap.taken()
+
+    def _everywhere(self, script: str) -> None:
+        """Run `script` in every document, as somebody's doing."""
+        for frame in _within(self.tools.send("Page.getFrameTree")["frameTree"]):
+            # A document that went away meanwhile is none of ours.
+            with contextlib.suppress(Error):
+                self._in_frame(frame, script)
+
+    def _in_frame(self, frame: str, script: str) -> None:
+        world = self.tools.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "somebody"})
+        place = {"contextId": world["executionContextId"], "userGesture": True}
+        self.tools.send("Runtime.evaluate", {"expression": f"({script})()", **place})
 
     def _opened(self, page: Page) -> None:
         """Watch a page; one that nobody's click opened is an act."""
@@ -272,6 +296,13 @@ class Watcher:
         page.on("console", lambda message: self._said(message.text))
         if page.opener() is not None and not self.following:
             self.seen.acts.append(f"opened a window: {page.url}")
+
+    def _ran(self, source: dict[str, Any], what: str) -> None:
+        """Note what a script said, and in which of the page's frames."""
+        frame = source["frame"]
+        while frame.parent_frame and frame.parent_frame.parent_frame:
+            frame = frame.parent_frame
+        self.seen.acts.append(f"{what} in {frame.url}")
 
     def _dialog(self, dialog: Dialog) -> None:
         self.seen.acts.append(f"{dialog.type}: {dialog.message[:80]}")
@@ -286,7 +317,7 @@ class Watcher:
 
         Before that the trap is the judge: a request that the browser refused to send is here, too.
         """
-        ours = request.url.startswith(self.origin) or request.url.partition(":")[0] not in {
+        ours = request.url.startswith((self.origin, MARK)) or request.url.partition(":")[0] not in {
             "http",
             "https",
             "ws",
@@ -294,6 +325,13 @@ class Watcher:
         }
         if self.following and not ours and not request.is_navigation_request() and "BLOCKED" not in _failure(request):
             self.seen.foreign.append(request.url)
+
+
+def _within(tree: dict[str, Any]) -> Iterator[str]:
+    """Yield the ids of a frame and of all within it."""
+    yield tree["frame"]["id"]
+    for child in tree.get("childFrames", []):
+        yield from _within(child)
 
 
 def _failure(request: Request) -> str:
