@@ -1,4 +1,4 @@
-"""Errors that stop a role from starting on an unsafe configuration.
+"""Errors that stop a role from starting on an unsafe configuration, and warnings that do not.
 
 Every command that runs Django's checks (`smtpd`, `migrate`, ...) stops on them;
 gunicorn and Celery do not run checks, so they call `refuse_to_start_unsafe`.
@@ -9,16 +9,20 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks  # noqa: A004, Django's name for it
 from django.core.exceptions import ImproperlyConfigured
+
+log = structlog.get_logger()
 
 TAG = "postern"
 ROLES = frozenset({"", "web", "smtpd", "delivery", "notices", "beat", "all"})
 # "all" is the one worker of an embedded host: it delivers too.
 WITH_KEYS = frozenset({"web", "delivery", "all"})
 WITHOUT_KEYS = frozenset({"smtpd", "notices"})
+DELIVERING = frozenset({"delivery", "all"})
 SECRET_LENGTH = 50
 # The ring's file (`messages_app.sealing.keyring`), named anew: intake runs these checks and must not import that.
 RING = "root.json"
@@ -45,8 +49,8 @@ def _everything_is_loopback() -> bool:
     return is_loopback(settings.PORTAL_HOST) and _listens_on_loopback()
 
 
-def check(rule: Callable[[], Iterator[Error]]) -> Check:
-    """Register `rule`, a generator of errors, as a check of Postern's."""
+def check(rule: Callable[[], Iterator[CheckMessage]]) -> Check:
+    """Register `rule`, a generator of errors and warnings, as a check of Postern's."""
 
     def run(app_configs: Sequence[AppConfig] | None = None, **_options: Any) -> list[CheckMessage]:
         del app_configs
@@ -151,8 +155,34 @@ def portal_is_https() -> Iterator[Error]:
         yield Error("PORTAL_BASE_URL must be https:// unless its host is loopback", id="postern.E008")
 
 
+@check
+def resolver_is_on_this_machine() -> Iterator[Warning]:
+    """Warn whoever delivers that DANE is off: only a resolver on loopback is believed that it validated (RFC 7672)."""
+    if settings.ROLE in DELIVERING and not _resolver_is_trusted():
+        yield Warning(
+            "The DNS resolver is not on this machine, so what DANE publishes counts for nothing",
+            hint="Run a validating resolver on loopback, for example unbound: docs/operating.md says how.",
+            id="postern.W001",
+        )
+
+
+def _resolver_is_trusted() -> bool:
+    # Only whoever delivers has a use for these.
+    from dns.resolver import NoResolverConfiguration  # noqa: PLC0415
+
+    from gateway.resolver import Resolver  # noqa: PLC0415
+
+    try:
+        return Resolver(tuple(settings.DNS_SERVERS)).trusted
+    except NoResolverConfiguration:
+        return False
+
+
 def refuse_to_start_unsafe() -> None:
-    """Raise ImproperlyConfigured, naming every error, where this configuration is unsafe."""
-    errors = [str(message) for message in run_checks(tags=[TAG]) if message.is_serious()]
-    if errors:
+    """Raise ImproperlyConfigured, naming every error, where this configuration is unsafe; log each warning."""
+    found = run_checks(tags=[TAG])
+    for message in found:
+        if not message.is_serious():
+            log.warning("configuration.warning", id=message.id, said=message.msg, hint=message.hint)
+    if errors := [str(message) for message in found if message.is_serious()]:
         raise ImproperlyConfigured("\n".join(["Postern refuses to start:", *errors]))

@@ -40,6 +40,22 @@ def test_a_safe_configuration_starts(safe):
 
 
 @pytest.mark.parametrize(
+    ("role", "server", "warned"),
+    [
+        ("delivery", "127.0.0.1:53", False),
+        ("all", "[::1]:53", False),
+        ("delivery", "192.0.2.1:53", True),
+        ("all", "192.0.2.1:53", True),
+        ("web", "192.0.2.1:53", False),  # asks nobody
+    ],
+)
+def test_a_resolver_elsewhere_is_warned_of_and_stops_nobody(safe, role, server, warned):
+    safe.ROLE, safe.DNS_SERVERS = role, [server]
+    assert found() == ({"postern.W001"} if warned else set())
+    refuse_to_start_unsafe()
+
+
+@pytest.mark.parametrize(
     ("changes", "error"),
     [
         ({"ROLE": "smtp"}, "postern.E001"),
