@@ -16,12 +16,13 @@ from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone, translation
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from messages_app.views import unsent
 from portal.accounts.flows import session_age
 from portal.accounts.models import User
 from portal.accounts.rules.session_age import Ended
@@ -74,7 +75,13 @@ class SessionAgeMiddleware:
         if not request.user.is_authenticated:
             return self.get_response(request)
         ending = session_age.advance(request)
-        return _ended(request, ending) if ending else self.get_response(request)
+        if ending is None:
+            return self.get_response(request)
+        if ending.why is not Ended.FROZEN and _is_reply(request):
+            # The view shows the text back.
+            messages.info(request, " ".join([_why(ending.why), *_drafts_kept(ending.drafts)]))
+            return self.get_response(request)
+        return _ended(request, ending)
 
 
 class PreferencesMiddleware:
@@ -122,6 +129,11 @@ class StaffSecondFactorMiddleware:
         return self.get_response(request)
 
 
+def _is_reply(request: HttpRequest) -> bool:
+    """Return whether `request` brings the text of a reply."""
+    return unsent.was_written(request) and resolve(request.path_info).url_name in {"message_reply", "message_reply_all"}
+
+
 def _ended(request: HttpRequest, ending: session_age.Ending) -> HttpResponse:
     """Lead to sign-in and back to where one was; say what was kept; a frozen account is told that it is."""
     if ending.why is Ended.FROZEN:
@@ -144,13 +156,15 @@ def _why(ended: Ended) -> str:
 
 def _what_was_kept(request: HttpRequest, drafts: int) -> list[str]:
     """Return sentences about drafts of the session, and about a form that came too late."""
-    said = []
-    if drafts:
-        kept = ngettext("Your draft was kept.", "Your %(count)d drafts were kept.", drafts)
-        said.append(kept % {"count": drafts})
+    said = _drafts_kept(drafts)
     if request.method == "POST" and request.path_info != reverse("account_stay"):
         said.append(_("What you sent just now was not kept: your browser's Back button may still show it."))
     return said
+
+
+def _drafts_kept(drafts: int) -> list[str]:
+    kept = ngettext("Your draft was kept.", "Your %(count)d drafts were kept.", drafts)
+    return [kept % {"count": drafts}] if drafts else []
 
 
 def _from_staff_network(request: HttpRequest) -> bool:

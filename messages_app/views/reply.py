@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +25,7 @@ from messages_app.pickup import NotReadable
 from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
 from messages_app.uploads import refused
+from messages_app.views import unsent, words
 from messages_app.views.access import Source, received, signed_in
 
 # A form that comes twice (a double click, a reload) is one reply.
@@ -32,10 +34,16 @@ _ONCE_SECONDS = 24 * 60 * 60
 _BEFORE_SIGNATURE = "\n\n-- \n"
 
 
+def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponseBase:
+    """Show the form of a reply, save it as a draft, or submit it; after a session's end show the text back."""
+    if not request.user.is_authenticated and unsent.was_written(request):
+        return unsent.signed_out(request)
+    return _reply(request, pk, reply_all=reply_all)
+
+
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
-def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
-    """Show the form of a reply, save it as a draft, or submit it."""
+def _reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
     source = received(request, pk)
     if _is_cut(request):
         return HttpResponse(status=400)
@@ -43,8 +51,8 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
         return _save(request, source, reply_all=reply_all)
     try:
         opened = source.open(reply=True)
-    except NotReadable:
-        return redirect(source.url())
+    except NotReadable as error:
+        return _too_late(request, source, error.standing)
     copy = _copy(source)
     people = replies.recipients_for(copy, reply_all=reply_all)
     draft = drafts.find(source.user, copy)
@@ -53,6 +61,13 @@ def reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
         return _submit(request, source, form, draft, reply_all=reply_all)
     context = {"headers": opened.headers, "people": people}
     return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
+
+
+def _too_late(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
+    """Say what became of the message that is answered; a text that was written meanwhile is shown back."""
+    if unsent.was_written(request):
+        return unsent.ended(request, words.of_standing(found, _copy(source), shared=source.shared))
+    return redirect(source.url())
 
 
 def _within_quota(source: Source, form: ReplyForm, draft: OpenDraft | None) -> bool:
@@ -130,7 +145,8 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
     now, copy = timezone.now(), _copy(source)
     by_itself = request.POST["action"] == "autosave"
     if not _may_write(copy, source.user, now) or _is_sent(request, source):
-        return JsonResponse({"saved": False}, status=409) if by_itself else redirect(source.url())
+        found = pickup.standing_of(copy, source.user, now)
+        return JsonResponse({"saved": False}, status=409) if by_itself else _unsaved(request, source, found)
     draft = drafts.find(source.user, copy)
     form = _form(request, source, draft, unfinished=True)
     valid = form.is_valid() and _may_keep(source, form)
@@ -143,6 +159,11 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
         return JsonResponse({"saved": True, "at": _("Draft saved at %(time)s.") % {"time": _clock(now)}})
     messages.success(request, _("Your draft is saved."))
     return _go(request, source.url("reply_all" if reply_all else "reply"))
+
+
+def _unsaved(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
+    """Lead to the message where it was answered already; where it ended, show the text back."""
+    return redirect(source.url()) if found is Standing.READABLE else _too_late(request, source, found)
 
 
 def _may_keep(source: Source, form: ReplyForm) -> bool:

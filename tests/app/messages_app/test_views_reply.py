@@ -1,10 +1,16 @@
 """Replying: to whom, what it says first, what it keeps, and that it goes out once."""
 
+from datetime import timedelta
+from urllib.parse import quote
+
 import pytest
+import time_machine
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from messages_app.models import Message, Part
 from messages_app.rules.states import State
@@ -173,3 +179,41 @@ def test_an_upload_that_broke_off_sends_nothing(client, copy):
     assert not replies().exists()
     assert client.post(path, whole | {"action": "send"}).status_code == 302
     assert replies().count() == 1
+
+
+@pytest.mark.parametrize("action", ["send", "draft"])
+def test_what_was_written_to_a_message_that_ended_meanwhile_is_shown_back(client, copy, action):
+    path = reverse("message_reply", args=[copy.pk])
+    form = form_of(client, path)
+    copy.state, copy.ended_at = State.RECALLED, timezone.now()
+    copy.save()
+    answer = client.post(path, form | {"action": action, "text": "Forty <lines>"})
+    page = answer.content.decode()
+    assert (answer.status_code, "Forty &lt;lines&gt;" in page, "Taken back by the sender" in page) == (409, True, True)
+    assert not replies().exists()
+
+
+@pytest.mark.parametrize("end", ["idle", "gone"])
+def test_what_was_written_in_a_session_that_ended_is_shown_back(client, copy, end):
+    path = reverse("message_reply", args=[copy.pk])
+    form = form_of(client, path)
+    if end == "gone":
+        client.session.flush()
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        answer = client.post(path, form | {"action": "send", "text": "Forty lines"})
+    page = answer.content.decode()
+    assert (answer.status_code, "Forty lines" in page) == (403, True)
+    assert f"{reverse('account_login')}?next={quote(path, safe='')}" in page
+    assert not replies().exists()
+
+
+def test_strangers_are_led_to_sign_in_where_nothing_was_written(copy):
+    path = reverse("message_reply", args=[copy.pk])
+    assert Client().post(path, {"action": "send"})["Location"] == f"{reverse('account_login')}?next={path}"
+    assert Client().post(path, {"action": "autosave", "text": "x"}).status_code == 302
+
+
+def test_a_form_without_its_token_is_not_shown_back(copy):
+    strange = Client(enforce_csrf_checks=True)
+    answer = strange.post(reverse("message_reply", args=[copy.pk]), {"action": "send", "text": "Forty lines"})
+    assert (answer.status_code, b"Forty lines" in answer.content) == (403, False)
