@@ -13,3 +13,17 @@ def address_of(message: Message) -> str:
         return message.reverse_path
     author = message.author
     return author.email if author is not None and author.is_active and author.frozen_at is None else ""
+
+
+def shown_as(message: Message) -> str:
+    """Return the address that readers know the sender of `message` by, "" where nobody is named.
+
+    Of what was written in the portal it is the mailbox that it was written from, not
+    the bounce address, which says so by the message's own id.
+    """
+    if not message.reverse_path.startswith(f"bounce+{message.pk.hex}@"):
+        return message.reverse_path
+    written = Message.objects.select_related("author", "on_behalf_of").only("author__email", "on_behalf_of__email")
+    row = written.get(pk=message.pk)
+    writer = row.on_behalf_of or row.author
+    return writer.email if writer else ""

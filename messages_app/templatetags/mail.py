@@ -9,6 +9,9 @@ from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from messages_app import senders
+from messages_app.models import Message
+
 register = template.Library()
 
 _DAY = 86_400
@@ -112,3 +115,9 @@ def file_kind(media_type: str) -> str:
     if media_type in known:
         return known[media_type]
     return _("Image") if media_type.startswith("image/") else media_type
+
+
+@register.filter
+def sender_address(message: Message) -> str:
+    """Return the address that readers know the sender of `message` by, "" where nobody is named."""
+    return senders.shown_as(message)

@@ -17,11 +17,14 @@ from django.views.decorators.http import require_safe
 from messages_app import pickup, previews, quarantine, zipping
 from messages_app.models import Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
+from messages_app.rules import filenames
 from messages_app.views.access import Find, Source, client_ip, signed_in
 from messages_app.views.downloads import attachment, streamed
 
 IMAGE_SECONDS = 300
 IMAGES = previews.IMAGES
+# A subject may have them; a name may not, and what stands before them would be lost as folders.
+_SLASHES = str.maketrans("/\\", "__")
 _DOWNLOADED = (Part.Role.ATTACHMENT, Part.Role.INLINE)
 _signer = signing.TimestampSigner(salt="messages_app.inline-image")
 
@@ -59,7 +62,7 @@ def archive(request: HttpRequest, pk: UUID, *, find: Find) -> HttpResponseBase:
     if not (parts := [part for part in all_parts if quarantine.is_free(opened, part)]):
         return quarantined(request, source)
     zipping.verify(opened, parts)
-    name = (opened.headers["subject"] or _("message"))[:100] + ".zip"
+    name = _file_name(opened, ".zip")
     moment = timezone.localtime(opened.message.accepted_at)
     return streamed(zipping.blocks(opened, parts, moment), name=name, media_type="application/zip")
 
@@ -82,9 +85,15 @@ def original(request: HttpRequest, pk: UUID, *, find: Find) -> HttpResponseBase:
         return redirect(source.url())
     if not quarantine.is_all_free(opened):
         return quarantined(request, source)
-    name = (opened.headers["subject"] or _("message"))[:100] + ".eml"
+    name = _file_name(opened, ".eml")
     tag = tag_of(opened, "original")
     return attachment(request, opened.raw_reader(), name=name, media_type="message/rfc822", tag=tag)
+
+
+def _file_name(opened: Opened, extension: str) -> str:
+    """Return the name of a file with the whole message: its subject's, as far as that makes a safe one."""
+    subject = (opened.headers["subject"] or _("message")).translate(_SLASHES)
+    return filenames.clean(subject[:100] + extension, "", 1)
 
 
 def tag_of(opened: Opened, part: int | str) -> str:

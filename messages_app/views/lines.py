@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from messages_app import senders
 from messages_app.templatetags.mail import Times, subject, who
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def of(rows: Iterable["Row"]) -> list[Line]:
     return [_line(row, pattern.replace(any_id, str(row.recipient.pk)), times) for row in rows]
 
 
+def more_unread_than(count: int) -> str:
+    """Return that more than `count` are unread, in the reader's language."""
+    return ngettext("%(n)s unread", "%(n)s unread", count) % {"n": f"{count}+"}
+
+
 def _line(row: "Row", url: str, times: Times) -> Line:
     headers, counted = row.headers, row.counted
     messages, unread = (counted.messages, counted.unread) if counted else (1, 0)
@@ -55,7 +61,7 @@ def _line(row: "Row", url: str, times: Times) -> Line:
         "unread": row.unread,
         "gone": not row.readable,
         "url": url,
-        "sender": who(headers["from"]) if headers else row.recipient.message.reverse_path or _("Sender unknown"),
+        "sender": who(headers["from"]) if headers else senders.shown_as(row.recipient.message) or _("Sender unknown"),
         "subject": _subject(row),
         "attached": bool(headers and headers["has_attachments"]),
         "count": messages if messages > 1 else 0,

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from messages_app import reasons
+from messages_app import reasons, senders
 from messages_app.bidi import isolated
 from messages_app.models import Gate, Recipient
 from messages_app.rules.standing import Standing
@@ -43,7 +43,7 @@ def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = Fals
         text = _("It opens once whoever has the mailbox %(mailbox)s has done what is needed, or by itself. Ask them.")
         return Words(_standing_words(standing)[0], text % {"mailbox": recipient.address})
     facts = {
-        "sender": isolated(recipient.message.reverse_path or _("the sender")),
+        "sender": isolated(senders.shown_as(recipient.message) or _("the sender")),
         "expired": _day(recipient.expires_at),
         "opens": _moment(getattr(recipient, "gate", None)),
         "ended": _day(recipient.ended_at),

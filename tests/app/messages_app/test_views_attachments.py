@@ -125,3 +125,21 @@ def test_a_preview_is_an_audit_event(rita, client):
     client.get(reverse("message_preview", args=[copy.pk, 3]))
     event = AuditEvent.objects.get(event="pickup:message:opened")
     assert event.details == {"preview": True, "part": 3}
+
+
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("Offer 12/2026", "Offer 12_2026"),
+        ("..\\..\\x", "_.._x"),
+        ("CON", "_CON"),
+        ("a\u202ecod", "acod"),
+        ("", "message"),
+    ],
+)
+def test_files_of_a_whole_message_have_safe_names(client, rita, subject, name):
+    copy = make_copy(rita, text="x", files=(File("a.pdf", b"x"),), headers={"subject": subject})
+    for page, extension in (("message_zip", ".zip"), ("message_original", ".eml")):
+        answer = client.get(reverse(page, args=[copy.pk]))
+        assert answer["Content-Disposition"] == f'attachment; filename="{name}{extension}"'
+        read(answer)
