@@ -7,7 +7,7 @@ import structlog
 from django.db import transaction
 
 from gateway.arrival import Accepted
-from gateway.inserting import Inserter
+from gateway.inserting import Inserter, Maker
 from messages_app import signals
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
@@ -15,6 +15,7 @@ from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 log = structlog.get_logger(__name__)
 
 _messages, _recipients, _wraps, _events = map(Inserter, (Message, Recipient, KeyWrap, AuditEvent))
+_event_row = Maker(AuditEvent)
 
 
 def accept(group: Sequence[Accepted]) -> None:
@@ -44,7 +45,7 @@ def _event(accepted: Accepted) -> AuditEvent:
     message = accepted.message
     details: dict[str, Any] = {"size": message.size, "recipients": len(accepted.recipients)}
     asked = {"rights": message.rights, "policy": message.policy, "unknown_words": accepted.unknown_words}
-    return AuditEvent(
+    return _event_row(
         at=message.accepted_at,
         event=Event.MESSAGE_ACCEPTED,
         actor=f"relay:{message.relay_name}",

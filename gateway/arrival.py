@@ -6,6 +6,7 @@ from datetime import datetime
 
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderRewriter, field_values, received_line
+from gateway.inserting import Maker
 from messages_app import store
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.rules import message_policy, rights
@@ -15,6 +16,8 @@ from messages_app.sealing.buckets import spool_bucket
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.stream import HEADER, TAG, SealingWriter
 from messages_app.store import SealedSpool
+
+_message, _copy = Maker(Message), Maker(Recipient)
 
 PART = "raw"
 OVERHEAD = HEADER + TAG  # bytes that sealing adds to a message of one segment
@@ -106,7 +109,7 @@ def _describe(client: Client, envelope: Envelope, relay: str, now: datetime) -> 
         "tls_protocol": client.tls_protocol,
         "tls_cipher": client.tls_cipher,
     }
-    return Message(
+    return _message(
         accepted_at=now,
         reverse_path=envelope.sender,
         relay_name=relay,
@@ -129,11 +132,13 @@ def _note_asked(message: Message, header: bytes) -> int:
 
 
 def _recipient(message: Message, mailbox: Mailbox, now: datetime) -> Recipient:
-    return Recipient(
-        message=message,
+    row = _copy(
+        message_id=message.pk,
         address=mailbox.address,
         mailbox=fold(mailbox.address),
         destination=domain_of(mailbox.address),
         queued_at=now,
         next_attempt_at=now,
     )
+    row.message = message
+    return row

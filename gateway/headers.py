@@ -34,6 +34,7 @@ def received_line(client: Client, *, host: str, message_id: str, at: datetime, s
     ).encode()
 
 
+@lru_cache(maxsize=1024)
 def _literal(ip: str) -> str:
     """Return the inside of an address literal (RFC 5321 section 4.1.3)."""
     address = ip_address(ip)

@@ -1,4 +1,4 @@
-"""Insert many rows of one model: what `bulk_create` does, at a fraction of its CPU time.
+"""Make and insert many rows of one model: what Django does, at a fraction of its CPU time.
 
 A group of accepted messages has thousands of values, and nearly all of them need no
 conversion; Django asks each of them for one. Here the few kinds that need it are known
@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from json import dumps
 from operator import attrgetter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import AutoField, Field, Model
+from django.db.models.base import ModelState
 
 Converter = Callable[[Any], Any]
 
@@ -28,6 +29,33 @@ _CONVERTERS: dict[str, dict[str, Converter]] = {
     "sqlite": {"JSONField": dumps, "UUIDField": attrgetter("hex"), "DateTimeField": _text_of},
 }
 Row = tuple[Any, ...]
+M = TypeVar("M", bound=Model)
+
+
+class Maker(Generic[M]):
+    """Makes unsaved rows of `model`: as its constructor, which spends a third of intake's time on looking around.
+
+    Takes columns (`message_id`), not relations; no signal is sent.
+    """
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        fields = model._meta.concrete_fields  # noqa: SLF001, Django's documented API
+        made = {field.attname: field.default for field in fields if field.has_default() and callable(field.default)}
+        self._constant = {field.attname: field.get_default() for field in fields if field.attname not in made}
+        self._made = list(made.items())
+
+    def __call__(self, **columns: Any) -> M:
+        """Return a row with `columns`, and defaults in the others."""
+        row = self._model.__new__(self._model)
+        values = row.__dict__
+        values["_state"] = ModelState()
+        values.update(self._constant)
+        for name, make in self._made:
+            if name not in columns:
+                values[name] = make()
+        values.update(columns)
+        return row
 
 
 class Inserter:

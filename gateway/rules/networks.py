@@ -1,6 +1,7 @@
 """Networks as an administrator writes them."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
 
@@ -16,6 +17,12 @@ def parse_networks(text: str) -> list[Network]:
 
 def is_within(address: str, networks: list[Network]) -> bool:
     """Return whether `address` is in one of `networks`; an IPv4-mapped IPv6 address counts as IPv4."""
-    ip = ip_address(address)
-    ip = getattr(ip, "ipv4_mapped", None) or ip
+    ip = _parse(address)
     return any(ip in network for network in networks)
+
+
+@lru_cache(maxsize=1024)
+def _parse(address: str) -> IPv4Address | IPv6Address:
+    """Return the address; asked for three times a message, of few clients."""
+    ip = ip_address(address)
+    return getattr(ip, "ipv4_mapped", None) or ip

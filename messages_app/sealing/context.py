@@ -1,7 +1,5 @@
 """Write what a key is for as bytes that can be read in one way only."""
 
-from collections.abc import Iterable
-
 VERSION = "postern-1"
 
 
@@ -10,11 +8,5 @@ def pack(*parts: str | bytes) -> bytes:
 
     The lengths make "ab" + "c" and "a" + "bc" different contexts. Text is UTF-8.
     """
-    return b"".join(_prefixed(parts))
-
-
-def _prefixed(parts: Iterable[str | bytes]) -> Iterable[bytes]:
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        yield len(data).to_bytes(4, "big")
-        yield data
+    data = [part.encode() if isinstance(part, str) else part for part in parts]
+    return b"".join([piece for each in data for piece in (len(each).to_bytes(4, "big"), each)])

@@ -14,7 +14,8 @@ def public_key_file() -> Path:
     """Return settings.ROOT_PUBLIC_KEY. Raises `RingError` where it is empty."""
     if settings.ROOT_PUBLIC_KEY is None:
         raise RingError("ROOT_PUBLIC_KEY is empty")
-    return Path(settings.ROOT_PUBLIC_KEY)
+    path = settings.ROOT_PUBLIC_KEY
+    return path if isinstance(path, Path) else Path(path)
 
 
 def root_public_key() -> Ed25519PublicKey:

@@ -77,9 +77,10 @@ def test_a_file_that_exists_is_replaced_by_one_that_is_durable(directory, monkey
     def full(_descriptor):
         raise OSError(errno.ENOSPC, "full")
 
-    with monkeypatch.context() as broken, pytest.raises(OSError, match="full"):
+    with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", full)
-        spooled(BIG + b"new", message_id)
+        with pytest.raises(OSError, match="full"):
+            spooled(BIG + b"new", message_id)
     with store.open_sealed(None, message_id, "raw") as source:
         assert source.read() == BIG
     spooled(BIG + b"new", message_id)
