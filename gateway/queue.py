@@ -56,6 +56,23 @@ def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]
     return list(claimed.select_related("message").order_by("message_id", "id"))
 
 
+def take(pks: Sequence[UUID], now: datetime) -> list[Recipient]:
+    """Return those of the named rows that wait, due or not, and that no worker has; they are now this caller's."""
+    token = uuid4()
+    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    rows = Recipient.objects.filter(free, pk__in=pks, state__in=WAITING)
+    rows.update(lease_token=token, lease_until=now + lease())
+    taken = Recipient.objects.filter(pk__in=pks, lease_token=token)
+    return list(taken.select_related("message").order_by("message_id", "id"))
+
+
+def make_due(recipient: Recipient, now: datetime) -> bool:
+    """Make a row that waits due; False for one that is due, that a worker has, or that a host may have already."""
+    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    rows = Recipient.objects.filter(free, pk=recipient.pk, state__in=WAITING, next_attempt_at__gt=now)
+    return bool(rows.exclude(reason="ambiguous").update(next_attempt_at=now))
+
+
 def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
     """Move `recipients` to sending, saved before the network is touched; return those still ours."""
     started = []

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -30,6 +30,8 @@ from messages_app.sealing import shred
 from messages_app.where import where
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 STICKY_FOR = timedelta(days=90)
 ALERT_EVERY = timedelta(days=1)
@@ -53,10 +55,10 @@ def attempted(
     recipients: Sequence[Recipient], report: Report, route: Route, started_at: datetime, now: datetime
 ) -> None:
     """Judge an attempt for each of `recipients` and record it."""
-    _finish(_persistently(partial(_save, recipients, report, route, started_at, now)), now)
+    _finish(persistently(partial(_save, recipients, report, route, started_at, now)), now)
 
 
-def _persistently(save: Callable[[], list[Judged]]) -> list[Judged]:
+def persistently(save: Callable[[], T]) -> T:
     """Return what `save` does, tried again while the database does not answer or is locked."""
     for wait in SAVE_WAITS:
         try:
@@ -93,6 +95,11 @@ def held_by_policy(recipients: Sequence[Recipient], route: Route, now: datetime)
 def refused(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
     """Bounce copies that have nowhere to go."""
     verdict = Verdict(action=Action.BOUNCE, reason=route.reason, sentence=route.sentence, enhanced=route.enhanced)
+    _finish([Judged(recipient, verdict) for recipient in recipients], now)
+
+
+def by_hand(recipients: Sequence[Recipient], verdict: Verdict, now: datetime) -> None:
+    """End copies of one message as staff decided."""
     _finish([Judged(recipient, verdict) for recipient in recipients], now)
 
 
