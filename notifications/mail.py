@@ -153,6 +153,19 @@ class TLSLost:
 
 
 @dataclass(frozen=True)
+class Released:
+    """A message that waited was delivered after all, unopened: to its reader, or (`to_sender`) to its sender."""
+
+    to_address: str
+    address: str
+    sender_address: str
+    accepted_at: datetime
+    to_sender: bool
+    template = "released"
+    from_name = ""
+
+
+@dataclass(frozen=True)
 class Answer:
     """Nobody reads replies to notices, and this is how to write back: to whoever replied to one."""
 
@@ -192,7 +205,7 @@ class AccountAlert:
     release_url: str = ""
     # Whether mail from before was locked for a day: a reset in a browser that signed in before locks nothing.
     locked: bool = False
-    # The address of somebody else whom it is about: a delegate's.
+    # The address of somebody else whom it is about: a delegate's; or the name of the provider that proved an address.
     other: str = ""
     template = "account"
     from_name = ""
@@ -215,6 +228,7 @@ NoticeMail = (
     | Deleted
     | ReplyReport
     | TLSLost
+    | Released
     | Answer
     | CodeMail
     | AccountAlert
@@ -245,7 +259,7 @@ def _said(mail: NoticeMail) -> dict[str, Any]:
     said: dict[str, Any] = {"from_name": _from_name(mail)}
     if isinstance(mail, FirstNotice | HeldReport | Unreachable | ExtensionAsked):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
-    if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport):
+    if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport | Released):
         said["accepted_on"] = _moment(mail.accepted_at)
     if isinstance(mail, Deleted):
         said["moments"] = [_moment(moment) for moment in mail.unread]

@@ -12,16 +12,23 @@ from portal.accounts.models import User
 
 
 def tell_registered(
-    user: User, recipients: list[Recipient], asked: dict[str, Gate], client: Client, now: datetime
+    user: User,
+    recipients: list[Recipient],
+    asked: dict[str, Gate],
+    client: Client,
+    now: datetime,
+    *,
+    provider: str = "",
 ) -> None:
     """Tell the owner of the address, and each sender whose mail waited there, that `user` registered.
 
-    Senders in `asked` get the link with which they let `user` read.
+    Senders in `asked` get the link with which they let `user` read. `provider` is the
+    name of the one that proved the address, "" where there is a password.
     """
-    _write(Notice.Kind.REGISTERED, user.email, user, "owner", "registered", client, now)
+    _write(Notice.Kind.REGISTERED, user.email, user, "owner", "registered", client, now, other=provider)
     for sender, recipient in _one_a_sender(recipients).items():
         link = gate_link(asked[sender]) if sender in asked else ""
-        _write(Notice.Kind.REGISTERED, sender, user, "sender", "registered", client, now, recipient, link)
+        _write(Notice.Kind.REGISTERED, sender, user, "sender", "registered", client, now, recipient, link, provider)
 
 
 def ask_for_approval(gate: Gate, client: Client, now: datetime) -> None:

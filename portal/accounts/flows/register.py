@@ -13,6 +13,7 @@ from portal.accounts.flows import gates
 from portal.accounts.flows.claim import claim_all
 from portal.accounts.models import FirstContact, User
 from portal.accounts.notices import tell_registered
+from portal.accounts.oidc import providers
 from portal.accounts.rules.oidc import Identity
 
 
@@ -43,7 +44,7 @@ def register(
                 _use(contact, now)
             else:
                 _use_by_provider(contact, now)
-            _save(user, contact, client, now)
+            _save(user, contact, client, now, _name_of(identity))
             if identity:
                 _link(user, identity, client)
     except IntegrityError as error:
@@ -72,10 +73,16 @@ def _link(user: User, identity: Identity, client: Client) -> None:
     audit.record(audit.Event.PROVIDER_LINKED, actor=actor, ip=client.ip, provider=identity.provider)
 
 
-def _save(user: User, contact: FirstContact, client: Client, now: datetime) -> None:
+def _name_of(identity: Identity | None) -> str:
+    """Return what people call the provider of `identity`, "" without one."""
+    provider = providers.by_id(identity.provider) if identity else None
+    return provider.name if provider else ""
+
+
+def _save(user: User, contact: FirstContact, client: Client, now: datetime, provider: str) -> None:
     user.save()
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     audit.record(audit.Event.ACCOUNT_REGISTERED, actor=f"user:{user.pk}", ip=client.ip)
     claimed = claim_all(user, user.email, now)
     gates.begin(user, claimed, contact, now)
-    tell_registered(user, claimed, gates.senders_to_ask(claimed), client, now)
+    tell_registered(user, claimed, gates.senders_to_ask(claimed), client, now, provider=provider)

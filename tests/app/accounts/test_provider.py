@@ -25,6 +25,7 @@ from notifications.invitations import new_token
 from notifications.models import Notice
 from portal.accounts.flows import reset
 from portal.accounts.models import FirstContact, User
+from portal.accounts.oidc import providers
 from portal.accounts.rules.oidc import parse
 from portal.env import parsed
 from tests.app.accounts.conftest import PASSWORD, RITA, SAM, go_to_code, make_held, register
@@ -126,6 +127,8 @@ def test_both_sides_are_told_as_of_any_registration(client, provider, token):
     by_provider(client, token)
     told = Notice.objects.filter(kind=Notice.Kind.REGISTERED).values_list("to_address", flat=True)
     assert set(told) == {RITA, SAM}
+    name = providers.configured()[0].name
+    assert {each["other"] for each in told.values_list("parameters", flat=True)} == {name}
     assert AuditEvent.objects.filter(event="accounts:user:registered").exists()
     assert AuditEvent.objects.filter(event="accounts:provider:linked").exists()
 

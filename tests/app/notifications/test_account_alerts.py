@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from notifications import outbox, transport
+from notifications import mail, outbox, transport
 from portal.accounts.client import Client
 from portal.accounts.notices import tell_changed
+from tests.factories import RITA, SAM
 from tests.mailroom import make_user
 
 
@@ -21,3 +22,16 @@ def test_a_reset_alert_says_whether_earlier_mail_is_locked(db, monkeypatch, lock
     (notice,) = outbox.claim_due(timezone.now(), 10)
     outbox.send(notice)
     assert letters[0][0].locked == locked
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ar"])
+@pytest.mark.parametrize(("teller", "release"), [("owner", ""), ("sender", ""), ("sender", "http://localhost/r/")])
+def test_an_account_by_a_provider_is_told_without_a_password(teller, release, language):
+    parts = ("registered", teller, RITA, timezone.now(), "192.0.2.1", "Firefox", "http://localhost/n/", release)
+    plain, named = (mail.compose(mail.AccountAlert(SAM, *parts, other=name), language).body for name in ("", "Contoso"))
+    assert ("Contoso" in plain, "Contoso" in named) == (False, True)
+    first, second = (set(words.splitlines()) for words in (plain, named))
+    # One sentence differs, and that on the password is gone.
+    assert len(second - first) == 1
+    word = {"en": "password", "de": "Passwort", "fr": "mot de passe", "es": "contraseña", "ar": "كلمة مرور"}[language]
+    assert word not in (second - first).pop()
