@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
-from gateway import sts_fetch
+from gateway import pool, sts_fetch
 from gateway.configured import policy_host
 from gateway.models import PublishedPolicy
 from gateway.resolver import Unanswered
@@ -66,7 +65,7 @@ def known(domain: str) -> Known:
     row = PublishedPolicy.objects.filter(domain=domain).first()
     if (row is None or row.next_look_at <= now) and _claim(domain, now):
         row = _look(domain, now, DRAIN_SECONDS)
-    _give_connection_back()
+    pool.give_back()
     return _known(row, now)
 
 
@@ -76,7 +75,7 @@ def look_again(domain: str) -> Known:
         return Known()
     now = timezone.now()
     found = _known(_look(domain, now, DRAIN_SECONDS), now)
-    _give_connection_back()
+    pool.give_back()
     return found
 
 
@@ -117,7 +116,7 @@ def _claim(domain: str, now: datetime) -> bool:
 def _look(domain: str, now: datetime, seconds: float, *, anew: bool = False) -> PublishedPolicy:
     """Return the row of `domain` after a look at its record, and at its file where that is new, or `anew`."""
     row, _ = PublishedPolicy.objects.get_or_create(domain=domain, defaults={"used_at": now, "next_look_at": now})
-    _give_connection_back()
+    pool.give_back()
     way = replace(policy_host(), seconds=seconds)
     announced, pause = _announced(row, way)
     row.next_look_at = now + pause
@@ -169,9 +168,3 @@ _SAVED = (
 def _save(row: PublishedPolicy) -> None:
     """Save what a look has shown; what came of an earlier look that ended later is no harm."""
     row.save(update_fields=[*_SAVED])
-
-
-def _give_connection_back() -> None:
-    """Return the database connection to the pool while hosts are waited for: there are fewer than threads."""
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:  # a test's; a drain is in none
-        connection.close()

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from gateway import drain as draining
-from gateway import expiry, lanes, mta_sts, queue
+from gateway import expiry, lanes, late_release, mta_sts, queue
 from gateway.nudges import begun, nudge
 
 
@@ -47,3 +47,18 @@ def refresh_policies() -> None:
 def refresh_policy(domain: str) -> None:
     """Fetch one domain's policy anew, where it is due."""
     mta_sts.refresh(domain)
+
+
+@shared_task
+def release_held() -> None:
+    """Nudge the late release of each domain where it is due, after what a killed worker left behind."""
+    now = timezone.now()
+    late_release.recover_lost(now)
+    for domain in late_release.due_domains(now):
+        release_domain.delay(domain)
+
+
+@shared_task
+def release_domain(domain: str) -> None:
+    """Deliver held copies of `domain` that nobody has opened, if there is TLS now."""
+    late_release.release(domain)

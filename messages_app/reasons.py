@@ -11,6 +11,7 @@ WORDS = {
     "certificate-expired": gettext_noop("The certificate of the receiving mail server has expired."),
     "certificate-not-trusted": gettext_noop("The certificate of the receiving mail server is not trusted."),
     "validation-failure": gettext_noop("The encryption of the receiving mail server could not be verified."),
+    "sts-policy-invalid": gettext_noop("The receiving mail server is none of those that its domain names."),
     "portal-only": gettext_noop("The sender's organisation wants such mail to be kept in the portal always."),
     "oversize": gettext_noop("The message is too large for the receiving mail server."),
     "refused": gettext_noop("The receiving mail server refused the message."),

@@ -36,3 +36,5 @@ held_together = Signal()
 tls_lost = Signal()
 # delegation: Delegation, ip: str | None, browser: str; somebody accepted to read the owner's mail.
 delegated = Signal()
+# recipient: Recipient; a held copy that nobody had opened was delivered after all.
+released = Signal()

@@ -23,6 +23,8 @@ class Notice(models.Model):
         EXTENSION = "extension", "a reader asks for more time (to the sender)"
         DELETED = "deleted", "a reader deleted a message (to the sender)"
         TLS_LOST = "tls_lost", "enforced TLS with a domain can't be had any more (to staff)"
+        RELEASED = "released", "a message that waited was delivered (to the recipient)"
+        RELEASED_REPORT = "released_report", "your held message was delivered (to the sender)"
         ANSWER = "answer", "a reply to a notice is not read (to its writer)"
 
     class State(models.TextChoices):
@@ -73,6 +75,8 @@ class Notice(models.Model):
 
 # What tells a recipient that a message waits.
 WAITING = (Notice.Kind.FIRST, Notice.Kind.REMINDER, Notice.Kind.EXPIRING)
+# What goes to a recipient about a copy: in the language of its reader.
+TO_READER = (*WAITING, Notice.Kind.RELEASED)
 
 
 class Invitation(models.Model):

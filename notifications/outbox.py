@@ -25,11 +25,12 @@ from notifications.mail import (
     LostDomain,
     Mark,
     NoticeMail,
+    Released,
     ReplyReport,
     TLSLost,
     Unreachable,
 )
-from notifications.models import WAITING, Notice
+from notifications.models import TO_READER, WAITING, Notice
 from notifications.rules.schedule import next_wait
 
 LEASE = timedelta(minutes=10)
@@ -81,7 +82,7 @@ def _is_pointless(notice: Notice) -> bool:
 
 def _language(notice: Notice) -> str:
     """Return what the account that the copy belongs to chose; without an account what the recipient's domain asks."""
-    copy = notice.recipient if notice.kind in WAITING else None
+    copy = notice.recipient if notice.kind in TO_READER else None
     if copy is None:
         return notice.language
     return getattr(copy.claimed_by, "language", "") or copy.notice_language or notice.language
@@ -130,6 +131,17 @@ def _deleted(notice: Notice) -> Deleted:
     return Deleted(notice.to_address, words["address"], words["account"], tuple(map(_time, words["unread"])))
 
 
+def _released(notice: Notice) -> Released:
+    words = notice.parameters
+    return Released(
+        notice.to_address,
+        words["address"],
+        words["sender_address"],
+        _time(words["accepted_at"]),
+        to_sender=notice.kind == Notice.Kind.RELEASED_REPORT,
+    )
+
+
 def _reply_report(notice: Notice) -> ReplyReport:
     delivered = notice.kind == Notice.Kind.REPLY_DELIVERED
     return ReplyReport(notice.to_address, delivered, _copies(notice), _time(notice.parameters["accepted_at"]))
@@ -158,6 +170,8 @@ _COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
     Notice.Kind.REPLY_DELIVERED: _reply_report,
     Notice.Kind.REPLY_FAILED: _reply_report,
     Notice.Kind.DELETED: _deleted,
+    Notice.Kind.RELEASED: _released,
+    Notice.Kind.RELEASED_REPORT: _released,
     Notice.Kind.TLS_LOST: _tls_lost,
     Notice.Kind.ANSWER: _answer,
 }

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from messages_app import senders, signals
 from messages_app.models import Message, Recipient
-from notifications.models import Notice
+from notifications.models import WAITING, Notice
 from notifications.nudges import nudge_on_commit
 
 DEFAULT_LANGUAGE = "en"
@@ -83,6 +83,21 @@ def tell_senders_of_deletion(recipients: Sequence[Recipient], *, account: bool, 
         if sender and (unread or account):
             parameters = {"address": copies[0].address, "account": account, "unread": unread[:MOST_NAMED]}
             _write(Notice.Kind.DELETED, sender, parameters, copies[0])
+
+
+@receiver(signals.released)
+def tell_of_release(recipient: Recipient, **_kwargs: Any) -> None:
+    """Tell the recipient, who may have been told that a message waits, and its sender, that it was delivered."""
+    message = recipient.message
+    parameters = {
+        "address": recipient.address,
+        "sender_address": senders.address_of(message),
+        "accepted_at": message.accepted_at.isoformat(),
+    }
+    if Notice.objects.filter(recipient=recipient, kind__in=WAITING, sent_at__isnull=False).exists():
+        _write(Notice.Kind.RELEASED, recipient.address, parameters, recipient)
+    if message.reverse_path and message.origin == Message.Origin.INTAKE:
+        _write(Notice.Kind.RELEASED_REPORT, message.reverse_path, parameters, recipient)
 
 
 def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recipient]) -> None:

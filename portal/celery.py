@@ -45,6 +45,12 @@ def schedule(sweep: int) -> dict[str, dict[str, Any]]:
         "make keys ahead": every(DAY, "messages_app.tasks.make_keys"),
         # Tests and the demo sweep often, and want to see expiry as soon.
         "expire what is over": every(sweep if sweep <= SHORT_SWEEP else HOUR, "gateway.tasks.expire"),
+        "refresh MTA-STS policies": every(
+            sweep if sweep <= SHORT_SWEEP else HOUR / 4, "gateway.tasks.refresh_policies"
+        ),
+        "deliver held mail where there is TLS now": every(
+            sweep if sweep <= SHORT_SWEEP else HOUR / 60, "gateway.tasks.release_held"
+        ),
         "remind of what nobody has read": every(sweep if sweep <= SHORT_SWEEP else HOUR, "notifications.tasks.remind"),
         "shred what outlived its week": every(HOUR, "messages_app.tasks.tidy"),
     }

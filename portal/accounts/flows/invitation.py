@@ -4,7 +4,7 @@ from allauth.account.models import EmailAddress
 
 from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
-from messages_app.rules.states import IN_PORTAL
+from messages_app.rules.states import IN_PORTAL, State
 from notifications.models import Invitation
 from portal.accounts.cookies import digest
 
@@ -41,6 +41,11 @@ def is_over(recipient: Recipient | None) -> bool:
         return False
     orphaned = recipient.claimed_at is not None and recipient.claimed_by_id is None
     return orphaned or recipient.state not in IN_PORTAL
+
+
+def is_delivered(recipient: Recipient | None) -> bool:
+    """Return whether the message went to its recipient's ordinary mailbox after all."""
+    return recipient is not None and recipient.state == State.DELIVERED
 
 
 def has_account(recipient: Recipient | None) -> bool:

@@ -35,7 +35,7 @@ def open_message(request: HttpRequest, token: str) -> HttpResponse:
     if request.user.is_authenticated:
         return _signed_in(request, token, recipient)
     if invitation.is_over(recipient):
-        return render(request, "accounts/link_over.html", status=410)
+        return render(request, "accounts/link_over.html", {"delivered": invitation.is_delivered(recipient)}, status=410)
     form = AddressForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "accounts/open.html", {"form": form, "token": token})
