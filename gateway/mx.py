@@ -1,6 +1,6 @@
 """Who to connect to for a domain: MX hosts in order, with their addresses (RFC 5321 section 5.1, RFC 7505)."""
 
-from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import groupby, islice
@@ -124,10 +124,19 @@ def _mx_hosts(domain: str, resolver: Resolver, bounds: Bounds, shuffle: Shuffle)
     if records and not any(host for _, host in records):
         raise _Failed(_result(domain, Class.PERMANENT, f"{domain} declares that it takes no mail", "5.1.10"))
     own = {names.normal(name) for name in bounds.own_names}
-    hosts = [host for host in in_order(records, shuffle) if host not in own] if records else [domain]
+    hosts = in_order(nearer(records or [(0, domain)], own), shuffle)
     if not hosts:
         raise _Failed(_looping(domain))
     return hosts, found.secure
+
+
+def nearer(records: Sequence[tuple[int, str]], own: Collection[str]) -> list[tuple[int, str]]:
+    """Return the MX records that come before ours: those of our preference or after it would send it back to us.
+
+    Without one of `own` among them all. RFC 5321 section 5.1.
+    """
+    ours = [preference for preference, host in records if names.normal(host) in own]
+    return [record for record in records if not ours or record[0] < min(ours)]
 
 
 def in_order(records: Sequence[tuple[int, str]], shuffle: Shuffle) -> list[str]:

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from gateway import mx
-from gateway.mx import Bounds, in_order
+from gateway.mx import Bounds, in_order, nearer
 from gateway.resolver import Resolver, by_turns
 from gateway.rules.outcome import Class
 from tests.fakes.dns import SERVFAIL, TIMEOUT, Zone, dns_server
@@ -147,3 +147,28 @@ def test_a_large_answer_comes_over_tcp():
 def test_a_name_server_has_an_address_and_perhaps_a_port(text, place):
     (server,) = Resolver([text])._resolver.nameservers
     assert (server.address, server.port) == place
+
+
+@pytest.mark.parametrize(
+    ("preferences", "left"),
+    [
+        ({"a": 10, "b": 20}, ["a", "b"]),
+        ({"a": 10, "US.": 20, "b": 30}, ["a"]),
+        ({"a": 10, "us": 10, "b": 20}, []),  # equal preference: it would hand the mail to us
+        ({"us": 10, "a": 20}, []),
+        ({"a": 5, "us": 10, "we": 5}, []),
+    ],
+)
+def test_hosts_that_would_send_it_back_to_us_are_left_out(preferences, left):
+    records = [(preference, host) for host, preference in preferences.items()]
+    assert [host for _, host in nearer(records, {"us", "we"})] == left
+
+
+def test_a_spare_host_behind_us_is_a_loop_and_not_a_way():
+    zone = Zone().add(D, "MX", (10, "gateway.home.example"), (20, MX1)).add(MX1, "A", "192.0.2.1")
+    assert look_up(zone, Bounds(own_names=("Gateway.Home.Example",))).failure.enhanced == "5.4.6"
+
+
+def test_mail_for_this_host_itself_is_a_loop():
+    zone = Zone().add(D, "A", "192.0.2.1")
+    assert look_up(zone, Bounds(own_names=(D,))).failure.enhanced == "5.4.6"
