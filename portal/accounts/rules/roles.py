@@ -9,7 +9,13 @@ _TRACE = (
     "messages_app.view_attempt",
     "notifications.view_notice",
 )
-_POLICY = ("gateway.domainpolicy", "gateway.relay", "gateway.homedomain", "gateway.trustedcertificate")
+_POLICY = (
+    "gateway.domainpolicy",
+    "gateway.relay",
+    "gateway.apppassword",
+    "gateway.homedomain",
+    "gateway.trustedcertificate",
+)
 _POLICY_VIEWS = tuple(name.replace(".", ".view_") for name in _POLICY)
 
 
@@ -50,7 +56,6 @@ PERMISSIONS: dict[Role, tuple[str, ...]] = {
         "messages_app.change_recipient",
         "messages_app.view_bucketkey",
         "messages_app.view_delegation",
-        "messages_app.add_delegation",
         "messages_app.delete_delegation",
         "gateway.view_domainhistory",
         "accounts.view_user",

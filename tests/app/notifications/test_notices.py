@@ -124,7 +124,7 @@ def test_no_notice_has_a_field_for_content():
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
         "occasion", "status", "delivered", "locked", "release_url", "over", "phrase",
-        "account", "unread",
+        "account", "unread", "other",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed

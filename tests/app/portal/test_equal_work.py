@@ -153,7 +153,7 @@ def seen(response, *typed: str):
     headers = {
         name: sorted(re.split("[;,] ", _without(typed, value)))
         for name, value in response.headers.items()
-        if name not in {"Set-Cookie", "Content-Length"}
+        if name not in {"Set-Cookie", "Content-Length", "Expires"}  # the last is the second of the answer
     }
     cookies = {name: morsel["max-age"] for name, morsel in response.cookies.items()}
     return response.status_code, text, headers, cookies

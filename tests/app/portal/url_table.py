@@ -291,8 +291,9 @@ class Model:
 
     view: tuple[str, ...]
     write: tuple[str, ...] = ()
-    # Where it differs from `write`.
+    # Where they differ from `write`.
     change: tuple[str, ...] | None = None
+    add: tuple[str, ...] | None = None
     # What a POST to the page of a row answers whoever may look.
     post: Short = 403
 
@@ -306,12 +307,13 @@ MODELS = {
     "messages_app.auditevent": Model((AUDITOR, SUPERUSER)),
     "messages_app.auditlink": Model((AUDITOR, SUPERUSER)),
     "messages_app.audithead": Model((AUDITOR, SUPERUSER)),
-    "messages_app.delegation": Model((AUDITOR, OPERATOR, SUPERUSER), (OPERATOR, SUPERUSER), change=(SUPERUSER,)),
+    "messages_app.delegation": Model((AUDITOR, OPERATOR, SUPERUSER), (OPERATOR, SUPERUSER), change=(), add=()),
     "messages_app.bucketkey": Model((AUDITOR, OPERATOR, SUPERUSER)),
     "notifications.notice": Model(WITH_ROLE),
     "gateway.domainhistory": Model(_ALL),
     "gateway.domainpolicy": Model(_ALL, _RULES),
     "gateway.relay": Model(_ALL, _RULES),
+    "gateway.apppassword": Model(_ALL, _RULES),
     "gateway.trustedcertificate": Model(_ALL, _RULES),
     "accounts.user": Model((AUDITOR, OPERATOR, SUPERUSER), change=(OPERATOR, SUPERUSER)),
     "auth.group": Model((SUPERUSER,), (SUPERUSER,)),
@@ -325,11 +327,12 @@ def _pages(label: str, model: Model) -> list[Row]:
     own = f"{place}{{{label.replace('.', '_')}}}/"
     look, write = staff(200, *model.view), staff(200, *model.write, NOBODY)
     change = model.write if model.change is None else model.change
+    add = staff(200, *(model.write if model.add is None else model.add), NOBODY)
     changed = staff(model.post, *model.view) | {role: CHANGES.get(label, 200) for role in change}
     onward = staff("/" + own + "change/")
     return [
         row(place, look, look),
-        row(f"{place}add/", write, write),
+        row(f"{place}add/", add, add),
         row(f"{at}history/", look, look, address=f"{own}history/"),
         row(f"{at}delete/", write, write, address=f"{own}delete/"),
         row(f"{at}change/", look, changed, address=f"{own}change/"),
@@ -340,9 +343,7 @@ def _pages(label: str, model: Model) -> list[Row]:
 # A role that nobody has: `staff` takes no role at all for all of them.
 NOBODY = "nobody"
 # Where a form that is sent without a word is complete.
-CHANGES: dict[str, Short] = {
-    label: f"/{ADMIN}{label.replace('.', '/')}/" for label in ("accounts.user", "messages_app.delegation")
-}
+CHANGES: dict[str, Short] = {"accounts.user": f"/{ADMIN}accounts/user/"}
 _CHANGE_PASSWORD = staff("/account/password/change/")
 STAFF = [
     row(ADMIN, staff(200), staff(200)),

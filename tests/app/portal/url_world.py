@@ -25,7 +25,7 @@ from django.utils import timezone
 from fido2 import cose, webauthn
 from fido2.utils import websafe_encode
 
-from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
+from gateway.models import AppPassword, DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
 from messages_app import drafts
 from messages_app.models import (
     AuditHead,
@@ -330,6 +330,7 @@ def _staff_rows(world: World) -> None:
     AuditHead.objects.create(sequence=1, hash=bytes(32), signed_at=now, signature=bytes(64))
     relay = Relay.objects.create(name="exchange", networks="198.51.100.0/24")
     HomeDomain.objects.create(relay=relay, domain="home.example", next_hop="mail.home.example:25")
+    AppPassword.objects.create(relay=relay, label="Printer", username="app-k3vmr7dq2c", password="!")
     DomainPolicy.objects.create(pattern="partner.example")
     TrustedCertificate.objects.create(name="Partner CA", pem=ca_pem())
     DomainHistory.objects.create(domain="partner.example")
