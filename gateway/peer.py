@@ -6,6 +6,7 @@ from typing import Any
 
 from cryptography import x509
 
+from gateway.rules.certificates import UNREADABLE
 from gateway.rules.outcome import printable
 
 DER = 2  # _ssl.ENCODING_DER
@@ -49,7 +50,7 @@ def _describe_leaf(der: bytes) -> dict[str, str]:
             "issuer": printable(issuer),
             "not_after": leaf.not_valid_after_utc.isoformat(),
         }
-    except ValueError:
+    except UNREADABLE:
         return {}
 
 

@@ -8,6 +8,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+# What the library raises for certificates that it can't make sense of: half of that is no ValueError.
+UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
 
 class Refused(ValueError):  # noqa: N818, an answer for people
     """This text is not to be trusted; the message says why, for people."""
@@ -34,7 +37,7 @@ def read(pem: str) -> list[x509.Certificate]:
         raise Refused("This contains something other than certificates.")
     try:
         return x509.load_pem_x509_certificates(pem.encode())
-    except ValueError as error:
+    except UNREADABLE as error:
         text = "This is no certificate in PEM form: it begins with -----BEGIN CERTIFICATE-----."
         raise Refused(text) from error
 
@@ -70,7 +73,7 @@ def describe(certificate: x509.Certificate) -> Facts:
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return ()
     return tuple(extension.value.get_values_for_type(x509.DNSName))
 
@@ -78,5 +81,5 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
 def _is_ca(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.x509 import verification
 
 from gateway.rules import names
+from gateway.rules.certificates import UNREADABLE
 from gateway.rules.tls import ResultType
 
 DANE_TA, DANE_EE = 2, 3
@@ -157,7 +158,7 @@ def _read(certificates: Iterable[bytes]) -> list[x509.Certificate]:
     for der in certificates:
         try:
             read.append(x509.load_der_x509_certificate(der))
-        except ValueError:
+        except UNREADABLE:
             continue
     return read
 
@@ -181,14 +182,14 @@ def _untrusted(
     own: x509.Certificate, others: list[x509.Certificate], anchors: list[x509.Certificate], now: datetime
 ) -> tuple[ResultType, str] | None:
     """Return why `own` is no good under `anchors` at `now`, None where it is."""
-    if now > own.not_valid_after_utc:
-        return ResultType.CERTIFICATE_EXPIRED, "an expired certificate"
     policies = {"ca_policy": _authority_policy(), "ee_policy": verification.ExtensionPolicy.permit_all()}
     builder = verification.PolicyBuilder().store(verification.Store(anchors)).time(now)
     try:
+        if now > own.not_valid_after_utc:
+            return ResultType.CERTIFICATE_EXPIRED, "an expired certificate"
         # Names are compared apart: this verifier asks for none, whatever it is called.
         builder.extension_policies(**policies).build_client_verifier().verify(own, others)
-    except (verification.VerificationError, ValueError):
+    except (verification.VerificationError, *UNREADABLE):
         return (
             ResultType.CERTIFICATE_NOT_TRUSTED,
             "a certificate that does not lead to the authority of its TLSA record",
@@ -218,6 +219,6 @@ def _names(certificate: x509.Certificate) -> list[str]:
     """Return the dNSNames of a certificate; common names do not count."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return []
     return extension.value.get_values_for_type(x509.DNSName)

@@ -194,12 +194,15 @@ def test_dane_ta_takes_the_host_or_the_recipients_domain_as_name(name):
     assert examine([ta(ROOT.certificate)], (leaf, ROOT.certificate), WANTED, NOW).matched
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(st.binary(max_size=200))
 def test_no_bytes_of_a_peer_raise(noise):
     assert public_key(noise) is not None
     assert not examine([ee(LEAF), ta(ROOT.certificate)], (noise, *CHAIN[1:]), WANTED, NOW).matched
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 @given(st.data())
 def test_a_certificate_that_is_cut_or_changed_never_raises(data):
     place = data.draw(st.integers(0, len(LEAF) - 1))

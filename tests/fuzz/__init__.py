@@ -1,0 +1,1 @@
+"""Fuzzing: what strangers' bytes reach first. `make fuzz TARGET=smtp SECONDS=60`."""
