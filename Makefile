@@ -9,7 +9,7 @@ DEV := $(VENV)/.stamp-dev
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench lint fmt lock screenshots clean
+.PHONY: help demo up test bench fuzz lint fmt lock screenshots clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(DEV) ## every test; ends with what was left out, and how to install it
 
 bench: $(DEV) ## figures of speed and memory beside their references; ONLY=web, sealing or gateway for one part
 	@$(BIN)/python -m bench $(ONLY)
+
+fuzz: $(DEV) ## look for inputs that break a promise: TARGET=smtp, replies, sts, tlsa or dsn; SECONDS=60
+	@$(BIN)/python -m tests.fuzz "$(TARGET)" "$(or $(SECONDS),60)"
 
 lint: $(DEV) ## everything that is checked without running the product
 	@tools/lint $(BIN)
