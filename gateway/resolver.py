@@ -32,6 +32,8 @@ class NoSuchDomain(Exception):  # noqa: N818, it says what happened
 
 
 T = TypeVar("T")
+# Docker's own: on loopback, and yet it validates nothing and passes on what servers elsewhere claim.
+FORWARDERS = frozenset({"127.0.0.11"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,10 @@ def _text(name: dns.name.Name) -> str:
 
 
 def _is_loopback(server: str | Nameserver) -> bool:
-    """Return whether a name server is on this machine."""
+    """Return whether a name server is on this machine, and answers for itself."""
     address = server if isinstance(server, str) else getattr(server, "address", "")
     try:
-        return ip_address(address.partition("%")[0]).is_loopback
+        return address not in FORWARDERS and ip_address(address.partition("%")[0]).is_loopback
     except ValueError:
         return False
 

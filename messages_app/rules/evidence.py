@@ -85,9 +85,14 @@ def _starttls(host: Mapping[str, Any]) -> str:
     return OFFERED.get(value, "") if isinstance(value, bool) else ""
 
 
-def _fingerprints(host: Mapping[str, Any]) -> str:
-    prints = host.get("chain_fingerprints")
-    return "\n".join(str(one) for one in prints) if isinstance(prints, list | tuple) else ""
+def _lines(name: str) -> Callable[[Mapping[str, Any]], str]:
+    """Return what reads a list of texts, one a line."""
+
+    def read(host: Mapping[str, Any]) -> str:
+        found = host.get(name)
+        return "\n".join(str(one) for one in found) if isinstance(found, list | tuple) else ""
+
+    return read
 
 
 def _verification(host: Mapping[str, Any]) -> str:
@@ -112,13 +117,15 @@ LINES: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
     ("Connection", _connection),
     ("Got as far as", _reached),
     ("STARTTLS", _starttls),
+    ("Level", _plain("level")),
+    ("TLSA records", _lines("tlsa")),
     ("MTA-STS", _plain("mta_sts")),
     ("Protocol", _plain("protocol")),
     ("Cipher", _plain("cipher")),
     ("Certificate of", _plain("subject")),
     ("Issued by", _plain("issuer")),
     ("Valid until", _plain("not_after")),
-    ("SHA-256 fingerprints", _fingerprints),
+    ("SHA-256 fingerprints", _lines("chain_fingerprints")),
     ("Verification", _verification),
     ("Result type (RFC 8460)", _plain("result_type")),
     ("SMTP reply", _reply),

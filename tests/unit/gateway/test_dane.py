@@ -280,6 +280,7 @@ def test_row_24_dane_only_waits_for_a_resolver_that_can_be_believed(monkeypatch,
         (["127.0.0.1"], True),
         (["127.0.0.53:53", "[::1]:53"], True),
         (["192.0.2.1"], False),
+        (["127.0.0.11"], False),  # Docker's, which passes on what others say
         (["127.0.0.1", "192.0.2.1"], False),  # whichever answers
         (["fe80::1%eth0"], False),
     ],

@@ -37,6 +37,11 @@ def test_what_an_attempt_left_is_told_in_words():
     )
 
 
+def test_what_a_host_had_to_prove_is_told():
+    shown = lines(level="dane", tlsa=["3 1 1 ab", "3 1 1 cd"])
+    assert (shown["Level"], shown["TLSA records"]) == ("dane", "3 1 1 ab\n3 1 1 cd")
+
+
 def test_every_phase_and_class_has_words():
     assert PHASES.keys() == {phase.value for phase in Phase}
     assert CLASSES.keys() == {class_.value for class_ in Class}
