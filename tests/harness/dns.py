@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dnslib import MX, QTYPE, RCODE, RR, A, DNSRecord
+from dnslib import MX, QTYPE, RCODE, RR, TXT, A, DNSRecord
 from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
 
 from tests.harness.processes import free_port
@@ -24,6 +24,10 @@ class Zone(BaseResolver):
     def mx(self, domain: str, host: str, preference: int = 10) -> None:
         """Give `domain` an MX record; the host "." is the null MX of RFC 7505."""
         self._add(domain, RR(domain, QTYPE.MX, rdata=MX(host, preference), ttl=1))
+
+    def txt(self, name: str, text: str) -> None:
+        """Give `name` one TXT record, in place of what it had."""
+        self.records[name.lower()] = {"TXT": [RR(name, QTYPE.TXT, rdata=TXT(text), ttl=1)]}
 
     def _add(self, name: str, record: RR) -> None:
         self.records.setdefault(name.lower(), {}).setdefault(QTYPE[record.rtype], []).append(record)

@@ -5,11 +5,13 @@ All MX hosts listen on one port, as in real life, each at a loopback address of 
 
 import contextlib
 import itertools
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from tests.fakes.policy_host import PolicyHost, answer, policy_host
 from tests.harness.certificates import Authority, Leaf, self_signed
 from tests.harness.dns import Dns, dns
 from tests.harness.processes import free_port, private_directory
@@ -63,6 +65,8 @@ class Internet:
     dns: Dns
     port: int
     directory: Path
+    # Where every host of an MTA-STS policy listens.
+    https_port: int = field(default_factory=lambda: free_port("0.0.0.0"))
     public: Authority = field(default_factory=lambda: Authority("Postern test: public CA"))
     unknown: Authority = field(default_factory=lambda: Authority("Postern test: unknown CA"))
     running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -95,6 +99,28 @@ class Internet:
         self.dns.zone.mx(domain, host)
         self.dns.zone.host(host, address)
         return Partner(domain, host, address, taker, line)
+
+    def mend(self, partner: Partner) -> None:
+        """Give a partner's host without STARTTLS what it lacks, from the next connection on."""
+        back = free_port()
+        leaf = self.public.leaf(partner.host)
+        self.running.enter_context(stunnel(leaf, port=back, back=partner.sink.port, versions=MODERN))
+        partner.line.back = ("127.0.0.1", back)
+
+    def publish(self, partner: Partner, content: bytes, policy_id: str = "1") -> PolicyHost:
+        """Serve `content` as the MTA-STS policy of a partner, and announce it."""
+        host = f"mta-sts.{partner.domain}"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.public.leaf(host).write(self.directory, host))
+        address = self.next_address()
+        self.dns.zone.host(host, address)
+        self.announce(partner, policy_id)
+        serving = policy_host(context, answer(content), ip=address, port=self.https_port)
+        return self.running.enter_context(serving)
+
+    def announce(self, partner: Partner, policy_id: str) -> None:
+        """Announce a policy under a new id."""
+        self.dns.zone.txt(f"_mta-sts.{partner.domain}", f"v=STSv1; id={policy_id};")
 
 
 @contextlib.contextmanager

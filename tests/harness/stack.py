@@ -39,7 +39,12 @@ HOME_HOST = f"mail.{HOME}"
 SAM, OTTO = f"sam@{HOME}", f"otto@{HOME}"
 WITHOUT_KEYS = {"KEY_DIR": ""}
 # Short, so that a test sees in seconds what takes minutes in real life.
-FAST = {"SWEEP_SECONDS": "1", "DELIVERY_LEASE_SECONDS": "20", "AMBIGUOUS_RETRY_SECONDS": "2"}
+FAST = {
+    "SWEEP_SECONDS": "1",
+    "DELIVERY_LEASE_SECONDS": "20",
+    "AMBIGUOUS_RETRY_SECONDS": "2",
+    "MTA_STS_CHECK_SECONDS": "1",
+}
 PREPARE = "import django; django.setup(); from portal.supervision.prepare import prepare; prepare()"
 SETTLE = """
 relay = Relay.objects.create(name="home", networks="127.0.0.1/32")
@@ -232,6 +237,7 @@ def _describe(kind: str, directory: Path, internet: Internet, post: Sink, extra:
         "DNS_SERVERS": internet.dns.server,
         "MX_PORT": str(internet.port),
         "MX_ALLOW_NETWORKS": "127.0.0.0/8",
+        "MTA_STS_PORT": str(internet.https_port),
         "TRUST_ROOTS": str(internet.roots),
     }
     env |= extra
