@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -81,10 +82,28 @@ class Listener:
             await self._shared.handler.start()
             self._sweeper = loop.create_task(self._sweep())
         server = await loop.create_server(
-            lambda: Session(self._shared, opened), host, port, backlog=_BACKLOG, reuse_address=True, reuse_port=True
+            lambda: Session(self._shared, opened),
+            host,
+            port,
+            backlog=_BACKLOG,
+            reuse_address=True,
+            reuse_port=True,
+            **self._implicit_tls(opened),
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
+
+    def _implicit_tls(self, door: Door) -> dict[str, Any]:
+        """Return how `create_server` begins with TLS at `door`: with the certificate that is then in use."""
+        tls = self._shared.tls
+        if not door.implicit_tls or tls is None:
+            return {}
+
+        def use_newest(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = self._shared.tls or tls
+
+        tls.sni_callback = use_newest
+        return {"ssl": tls, "ssl_handshake_timeout": self._settings.timers.handshake}
 
     def replace_tls(self, tls: ssl.SSLContext) -> None:
         """Use another certificate from the next handshake on."""

@@ -136,15 +136,14 @@ class Session(asyncio.Protocol):
     # --- Called by the loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet, or refuse."""
+        """Greet, or refuse; with TLS from the first byte, the handshake is done by now."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername") or ("",)
         self.ip = peer[0].partition("%")[0]
         refusal = self._shared.admit(self.ip) or self._handler.connect(self.ip)
         self._shared.sessions.add(self)
-        if self._door.implicit_tls and refusal is None:
-            self._start_tls()
-            return
+        if self._door.implicit_tls:
+            self._take_tls()
         self._server.greet(refusal)
         self._flush()
 
@@ -365,7 +364,6 @@ class Session(asyncio.Protocol):
         would leave both sides waiting.
         """
         self._transport.pause_reading()
-        self._touched = self._loop.time()
         self._flush()
         self._handshaking = True
         self._task = self._loop.create_task(self._handshake())
@@ -379,18 +377,19 @@ class Session(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport = transport
-        cipher = transport.get_extra_info("cipher") or ("", "", 0)
-        tls = transport.get_extra_info("ssl_object")
-        self._tls = (tls.version() or "", cipher[0])
-        self._fingerprint = client_certificates.fingerprint(tls)
         self._handshaking, self._task, self._reading = False, None, True
-        self._server.tls_started()
+        self._take_tls()
         self._touched = self._loop.time()
-        if self._door.implicit_tls:
-            self._server.greet()
-            self._flush()
         early, self._early = self._early, b""
         self.data_received(early)
+
+    def _take_tls(self) -> None:
+        """Note what the handshake agreed on, and begin anew."""
+        cipher = self._transport.get_extra_info("cipher") or ("", "", 0)
+        tls = self._transport.get_extra_info("ssl_object")
+        self._tls = (tls.version() or "", cipher[0])
+        self._fingerprint = client_certificates.fingerprint(tls)
+        self._server.tls_started()
 
     async def _upgrade(self) -> asyncio.Transport:
         if self._shared.tls is None:
