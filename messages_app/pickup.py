@@ -10,15 +10,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, FilteredRelation, Max, Min, OuterRef, Prefetch, Q, QuerySet
 
 from messages_app import audit, sealed_headers, signals, store
+from messages_app.compiled import Row, Slot, slots
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
+from messages_app.places import PAGE, Place, ordered
+from messages_app.readers import ForReader
 from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.rights import Right
 from messages_app.rules.scans import Verdict
@@ -36,12 +40,11 @@ UNDONE = "undone"
 UNREAD_MOST = 99
 _READABLE = (State.HELD, State.READ)
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
-_LISTED = (
-    *("address", "state", "claimed_by", "conversation", "held_at", "expires_at", "ended_at", "delivered_at"),
-    *(f"message__{name}" for name in ("accepted_at", "reverse_path")),
-    *(f"message__{name}" for name in ("key_commitment", "sealed_headers")),
-    *(f"gate__{name}" for name in ("policy", "passed_at", "opens_at")),
-)
+# In the order of the models: `from_db` takes them so.
+_COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires_at", "ended_at", "claimed_by")
+_MESSAGE = ("accepted_at", "reverse_path", "key_commitment", "sealed_headers")
+_GATE = ("policy", "passed_at", "opens_at")
+_LISTED = (*_COPY, *(f"message__{name}" for name in _MESSAGE), *(f"gate__{name}" for name in _GATE))
 
 
 class _Wrap(NamedTuple):
@@ -58,6 +61,10 @@ class _Address(NamedTuple):
     """One address of an envelope."""
 
     address: str
+
+
+def _slot(name: str, model: Any, field: str) -> Slot:
+    return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # Django's documented API
 
 
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
@@ -175,29 +182,57 @@ def _copies_of(user: Any) -> QuerySet[Recipient]:
     return Recipient.objects.visible_to(user).select_related("message", "gate").only(*_LISTED)
 
 
-def bring_keys(copies: Sequence[Recipient]) -> None:
-    """Give `copies` what `peek` needs, in two queries, at a third of what rows that are prefetched cost."""
-    wraps, envelopes = defaultdict(list), defaultdict(list)
-    of_copies = KeyWrap.objects.filter(type=KeyWrap.Type.BUCKET, recipient__in=[copy.pk for copy in copies])
-    for row in of_copies.values_list(*_Wrap._fields):
-        wraps[row[0]].append(_Wrap(*row))
-    addressed = Recipient.objects.filter(message__in=[copy.message_id for copy in copies])
-    for message, address in addressed.values_list("message_id", "address"):
-        envelopes[message].append(_Address(address))
+def inbox_page(user: Any, place: Place) -> list[Recipient]:
+    """Return from `place` onwards, of each conversation that `user` is in, the copy that came last; ready for `peek`.
+
+    A page and one more, in two queries however many there are.
+    """
+    copies = [_copy(row) for row in _PAGES[place.side].rows(user, at=place.at, pk=place.pk)]
+    envelopes = defaultdict(list)
+    if copies:
+        for message, address in _ENVELOPES.rows(user, ids=[copy.message_id for copy in copies]):
+            envelopes[message].append(_Address(address))
     for copy in copies:
-        # The names that `inbox_of` prefetches under.
-        vars(copy)["bucket_wraps"] = wraps[copy.pk]
         vars(copy.message)["envelope"] = envelopes[copy.message_id]
+    return copies
 
 
-def newest_of_each_conversation(user: Any) -> QuerySet[Recipient]:
-    """Return of each conversation that `user` is in the copy that came last; for `peek` they need `bring_keys`."""
+def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Any]:
     # In the same mailbox: a message to two that one person reads is a line in each. What was held stays visible.
     same = Recipient.objects.filter(claimed_by=OuterRef("claimed_by"), conversation=OuterRef("conversation"))
     later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
     # Said by itself, it is a range of the index; within the "or" it is not.
     not_earlier = Q(held_at__gte=OuterRef("held_at"))
-    return _copies_of(user).filter(~Exists(same.filter(not_earlier, later)))
+    newest = Recipient.objects.visible_to(user).filter(~Exists(same.filter(not_earlier, later)))
+    # One at most: what `inbox_of` prefetches.
+    wrap = FilteredRelation("wraps", condition=Q(wraps__type=KeyWrap.Type.BUCKET))
+    rows = ordered(newest.alias(wrap=wrap), "held_at", Place(side, **key))
+    return rows.values_list("pk", "message", "gate", "wrap__key_id", "wrap__sealed_key", *_LISTED)
+
+
+def _copy(row: Row) -> Recipient:
+    """Return a copy as `inbox_of` has it from a row of `_page`."""
+    pk, message, gate, key_id, sealed_key, *listed = row
+    copy = Recipient.from_db("default", ("id", "message_id", *_COPY_COLUMNS), (pk, message, *listed[: len(_COPY)]))
+    of_message, of_gate = listed[len(_COPY) : -len(_GATE)], listed[-len(_GATE) :]
+    fields = copy._state.fields_cache  # noqa: SLF001  # documented for `from_db`
+    fields["message"] = Message.from_db("default", ("id", *_MESSAGE), (message, *of_message))
+    fields["gate"] = gate and Gate.from_db("default", ("recipient_id", *_GATE), (gate, *of_gate))
+    wraps = [_Wrap(pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)] if key_id else []
+    vars(copy)["bucket_wraps"] = wraps
+    return copy
+
+
+_COPY_COLUMNS = ["claimed_by_id" if name == "claimed_by" else name for name in _COPY]
+_KEY = {"at": _slot("at", Recipient, "held_at"), "pk": _slot("pk", Recipient, "id")}
+_PAGES = {side: ForReader(partial(_page, side=side), **_KEY) for side in ("", "lt", "gt")}
+
+
+def _envelopes(_user: Any, ids: Sequence[Any]) -> QuerySet[Recipient, Any]:
+    return Recipient.objects.filter(message__id__in=ids).values_list("message_id", "address")
+
+
+_ENVELOPES = ForReader(_envelopes, ids=slots("ids", Message._meta.pk, PAGE + 1))  # noqa: SLF001  # Django's documented API
 
 
 @dataclass(frozen=True)
@@ -217,19 +252,28 @@ class Counted:
 
 
 def count_conversations(user: Any, ids: Collection[UUID], now: datetime) -> dict[UUID, Counted]:
-    """Return the numbers of the conversations `ids`, in two queries however many there are."""
+    """Return the numbers of the conversations `ids` (a page at most), in two queries however many there are."""
+    if not ids:
+        return {}
+    written = {pk: rest for pk, *rest in _WRITTEN.rows(user, ids=ids)}
+    return {
+        pk: Counted(count, unread, (own := written.get(pk, [0, None]))[0], ends_at, own[1])
+        for pk, count, unread, ends_at in _RECEIVED.rows(user, ids=ids, now=now)
+    }
+
+
+def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient, Any]:
     copies = Recipient.objects.visible_to(user).filter(conversation__in=ids)
-    received = copies.values_list("conversation").annotate(
+    return copies.values_list("conversation").annotate(
         count=Count("pk"),
         unread=Count("pk", filter=_is_unread(user, now)),
         ends_at=Min("expires_at", filter=Q(state__in=_READABLE)),
     )
+
+
+def _written_in(user: Any, ids: Sequence[Any]) -> QuerySet[Message, Any]:
     replies = _written_by(user).filter(conversation__in=ids).values_list("conversation")
-    written = {pk: rest for pk, *rest in replies.annotate(count=Count("pk"), last=Max("accepted_at"))}
-    return {
-        pk: Counted(count, unread, (own := written.get(pk, [0, None]))[0], ends_at, own[1])
-        for pk, count, unread, ends_at in received
-    }
+    return replies.annotate(count=Count("pk"), last=Max("accepted_at"))
 
 
 def peek(recipient: Recipient) -> Headers | None:
@@ -304,9 +348,9 @@ def _written_by(user: Any) -> QuerySet[Message]:
     if not user.is_active or user.frozen_at is not None:
         return Message.objects.none()
     owners = [owner.pk for owner in owners_of(user)]
-    whose = Q(author=user.pk, on_behalf_of=None) | Q(on_behalf_of__in=[user.pk, *owners])
+    whose = Q(author=user.pk, on_behalf_of=None) | Q(on_behalf_of=user.pk)
     if owners:
-        whose |= Q(author__in=owners, on_behalf_of=None, answers__isnull=False)
+        whose |= Q(on_behalf_of__in=owners) | Q(author__in=owners, on_behalf_of=None, answers__isnull=False)
     undone = Recipient.objects.filter(message=OuterRef("pk"), reason=UNDONE)
     return Message.objects.filter(~Exists(undone), whose, origin=Message.Origin.PORTAL).order_by()
 
@@ -392,8 +436,12 @@ def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Reci
 
 def unread_count(user: Any, now: datetime) -> int | None:
     """Return how many copies wait to be read; None for more than `UNREAD_MOST`, which nobody counts."""
-    count = Recipient.objects.visible_to(user).filter(_is_unread(user, now))[: UNREAD_MOST + 1].count()
+    count = len(_UNREAD.rows(user, now=now))
     return count if count <= UNREAD_MOST else None
+
+
+def _unread(user: Any, now: Any) -> QuerySet[Recipient, Any]:
+    return Recipient.objects.visible_to(user).filter(_is_unread(user, now)).values_list("pk")[: UNREAD_MOST + 1]
 
 
 def _is_unread(user: Any, now: datetime) -> Q:
@@ -408,7 +456,7 @@ def _is_unread(user: Any, now: datetime) -> Q:
 
 def _locked(lock: Lock, now: datetime) -> Q:
     """Return the condition that `lock` covers a copy, an empty one where it covers none."""
-    if not lock.covers(datetime.min.replace(tzinfo=now.tzinfo), now):
+    if lock.until is None or not lock.covers(datetime.min.replace(tzinfo=now.tzinfo), now):
         return Q()
     return Q(held_at__lt=lock.before) if lock.before else Q(held_at__isnull=False)
 
@@ -417,3 +465,10 @@ def _opened_gate(now: datetime) -> Q:
     """Return the condition that `GateState.why_closed` is None."""
     passed = Q(gate__policy=FirstContactPolicy.CODE) | Q(gate__passed_at__isnull=False)
     return Q(gate=None) | passed & (Q(gate__opens_at=None) | Q(gate__opens_at__lte=now))
+
+
+_NOW = _slot("now", Recipient, "expires_at")
+_CONVERSATIONS = slots("ids", Recipient._meta.get_field("conversation"), PAGE)  # noqa: SLF001  # as above
+_RECEIVED = ForReader(_received_in, ids=_CONVERSATIONS, now=_NOW)
+_WRITTEN = ForReader(_written_in, ids=_CONVERSATIONS)
+_UNREAD = ForReader(_unread, now=_NOW)

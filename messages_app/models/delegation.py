@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import models
 
+from messages_app.compiled import Compiled, Slot
 from messages_app.ids import uuid7
 
 # What a delegate's pages know of an owner.
-_OWNER = ("email", "earlier_mail_locked_until", "earlier_mail_before")
+_OWNER = ("owner__email", "owner__earlier_mail_locked_until", "owner__earlier_mail_before")
 _KNOWN = "_owners_as_delegate"
 
 
@@ -18,8 +18,12 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
 
     def open_to(self, user: Any) -> "DelegationQuerySet":
         """Return those by which `user` reads another's mail now: accepted, the owner not frozen or switched off."""
+        return self.open_to_key(user.pk)
+
+    def open_to_key(self, user: Any) -> "DelegationQuerySet":
+        """Return those that are open to the account with the key `user`."""
         return self.filter(
-            delegate=user.pk, accepted_at__isnull=False, owner__is_active=True, owner__frozen_at__isnull=True
+            delegate=user, accepted_at__isnull=False, owner__is_active=True, owner__frozen_at__isnull=True
         )
 
 
@@ -58,7 +62,14 @@ def owners_of(user: Any) -> list[Any]:
     """
     known: list[Any] | None = getattr(user, _KNOWN, None)
     if known is None:
-        owners = Delegation.objects.open_to(user).values("owner")
-        known = list(get_user_model().objects.filter(pk__in=owners).only(*_OWNER))
+        open_to = [pk for (pk,) in _OPEN.rows(user=user.pk)]
+        # Most have none.
+        rows = Delegation.objects.filter(pk__in=open_to).select_related("owner").only(*_OWNER) if open_to else []
+        # Whoever is invited by two addresses has two.
+        known = list({row.owner_id: row.owner for row in rows}.values())
         setattr(user, _KNOWN, known)
     return known
+
+
+_DELEGATE = Slot("user", Delegation._meta.get_field("delegate"))  # noqa: SLF001  # Django's documented API
+_OPEN = Compiled(lambda user: Delegation.objects.open_to_key(user).order_by().values_list("pk"), user=_DELEGATE)

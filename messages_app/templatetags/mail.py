@@ -23,13 +23,18 @@ class Times:
 
     def __init__(self) -> None:
         self._now = timezone.now()
-        self._today = timezone.localtime(self._now).date()
+        self._zone = timezone.get_current_timezone()
+        self._today = self.local(self._now).date()
         self._formats = {name: get_format(name) for name in ("TIME_FORMAT", "MONTH_DAY_FORMAT", "SHORT_DATE_FORMAT")}
         self._left: dict[int, str] = {}
 
+    def local(self, moment: datetime) -> datetime:
+        """Return `moment` in the reader's time zone."""
+        return moment.astimezone(self._zone)
+
     def short(self, moment: datetime) -> str:
         """Return the time for today, the day within the year, and the whole date before."""
-        local = timezone.localtime(moment)
+        local = self.local(moment)
         if local.date() == self._today:
             return dateformat.format(local, self._formats["TIME_FORMAT"])
         within = local.year == self._today.year

@@ -18,7 +18,7 @@ from messages_app.sealed_headers import Headers
 from messages_app.search import search
 from messages_app.views import lines, words
 from messages_app.views.access import client_ip, signed_in
-from messages_app.views.paging import beyond, cursor, page_of
+from messages_app.views.paging import beyond, cursor, paged, place_of
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,21 @@ def inbox(request: HttpRequest) -> HttpResponse:
     user, now = request.user, timezone.now()
     if query := request.GET.get("q", "").strip():
         return _search(request, query[:MAX_QUERY], now)
-    page = page_of(request, pickup.newest_of_each_conversation(user), "held_at")
-    pickup.bring_keys(page.rows)
+    place = place_of(request)
+    page = paged(place, pickup.inbox_page(user, place), "held_at")
     counted = pickup.count_conversations(user, [copy.conversation for copy in page.rows if copy.conversation], now)
-    rows = [row_of(copy, user, now, counted.get(copy.conversation)) for copy in page.rows]
+    rows = [row_of(copy, user, now, counted.get(copy.conversation or copy.pk)) for copy in page.rows]
     pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
     unread = pickup.unread_count(user, now)
-    context = {"section": "inbox", "page": page, "rows": rows, "lines": lines.of(rows), "unread": unread}
+    context = {
+        "section": "inbox",
+        "page": page,
+        "rows": rows,
+        "lines": lines.of(rows),
+        "unread": f"{pickup.UNREAD_MOST}+" if unread is None else unread,
+        "unread_words": lines.more_unread_than(pickup.UNREAD_MOST) if unread is None else "",
+        "something_read": any(copy.state == State.READ for copy in page.rows),
+    }
     return render(request, "messages_app/inbox.html", context)
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -72,7 +71,7 @@ def _line(row: "Row", url: str, times: Times) -> Line:
         "mailbox": row.recipient.address if row.shared else "",
         "ends": times.left(ends_at) if ends_at else "",
         "ends_soon": bool(ends_at and times.soon(ends_at)),
-        "at": timezone.localtime(held_at).isoformat() if held_at else "",
+        "at": times.local(held_at).isoformat() if held_at else "",
         "day": times.short(held_at) if held_at else "",
     }
 

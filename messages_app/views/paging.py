@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest
 
-PAGE = 50
+from messages_app import places
+from messages_app.places import PAGE, Place, ordered
 
 M = TypeVar("M", bound=Model)
 
@@ -27,16 +28,25 @@ def page_of(request: HttpRequest, rows: QuerySet[M], moment: str) -> Page[M]:
 
     Raises Http404 for a cursor that is none.
     """
-    before, after = request.GET.get("before", ""), request.GET.get("after", "")
-    if after:
-        found = list(rows.filter(beyond(after, moment, "gt")).order_by(moment, "pk")[: PAGE + 1])
-        more, found = len(found) > PAGE, found[:PAGE][::-1]
-        return Page(found, cursor(found[0], moment) if more else "", cursor(found[-1], moment) if found else "")
-    if before:
-        rows = rows.filter(beyond(before, moment, "lt"))
-    found = list(rows.order_by(f"-{moment}", "-pk")[: PAGE + 1])
+    place = place_of(request)
+    return paged(place, list(ordered(rows, moment, place)), moment)
+
+
+def place_of(request: HttpRequest) -> Place:
+    """Return where the page begins that the request asks for. Raises Http404 for a cursor that is none."""
+    if after := request.GET.get("after", ""):
+        return Place("gt", *_key(after))
+    before = request.GET.get("before", "")
+    return Place("lt", *_key(before)) if before else Place()
+
+
+def paged(place: Place, found: list[M], moment: str) -> Page[M]:
+    """Return the page whose rows `ordered` found."""
     more, found = len(found) > PAGE, found[:PAGE]
-    newer = cursor(found[0], moment) if before and found else ""
+    if place.side == "gt":
+        found = found[::-1]
+        return Page(found, cursor(found[0], moment) if more else "", cursor(found[-1], moment) if found else "")
+    newer = cursor(found[0], moment) if place.side and found else ""
     return Page(found, newer, cursor(found[-1], moment) if more else "")
 
 
@@ -45,14 +55,17 @@ def cursor(row: Model, moment: str) -> str:
     return f"{getattr(row, moment).isoformat()}~{row.pk}"
 
 
-def beyond(place: str, moment: str, side: str) -> Q:
+def beyond(cursor: str, moment: str, side: str) -> Q:
     """Return the condition for rows on one `side` ("lt": older, "gt": newer) of a cursor. Raises Http404."""
-    at, _, pk = place.partition("~")
-    key: tuple[Any, UUID]
+    return places.beyond(Place(side, *_key(cursor)), moment)
+
+
+def _key(cursor: str) -> tuple[datetime, UUID]:
+    at, _, pk = cursor.partition("~")
     try:
         key = datetime.fromisoformat(at), UUID(pk)
     except ValueError:
         raise Http404 from None
     if key[0].tzinfo is None:
         raise Http404
-    return Q(**{f"{moment}__{side}": key[0]}) | Q(**{moment: key[0], f"pk__{side}": key[1]})
+    return key

@@ -130,6 +130,13 @@ def test_preparing_twice_writes_the_parts_once(keys):
     assert Part.objects.count() == 2
 
 
+def test_a_held_copy_knows_the_conversation_of_its_message(keys):
+    message = make_message()
+    hold_all(message)
+    message.refresh_from_db()
+    assert message.recipients.get().conversation == message.conversation
+
+
 def test_the_answer_to_a_held_message_joins_its_conversation(keys):
     first = make_message(RAW)
     hold.prepare(first)

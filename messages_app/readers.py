@@ -1,0 +1,38 @@
+"""Compiled queries of what a reader may see: `visible_to` stands in them, as anywhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+
+from messages_app.compiled import Compiled, Row, Slot
+from messages_app.models import owners_of
+
+
+@dataclass
+class _Reader:
+    """Any reader as most are: switched on, nothing locked, nobody's delegate."""
+
+    pk: Slot
+    is_active: bool = True
+    frozen_at: None = None
+    earlier_mail_locked_until: None = None
+    earlier_mail_before: None = None
+    _owners_as_delegate: tuple[()] = ()
+
+
+class ForReader:
+    """A query of plain tuples: `build(user, **values)`, where the values may be slots."""
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **slots: Any) -> None:
+        self._build = build
+        reader = _Reader(Slot("user", get_user_model()._meta.pk))  # noqa: SLF001  # Django's documented API
+        self._compiled = Compiled(lambda **values: build(reader, **values), **slots)
+
+    def rows(self, user: Any, **values: Any) -> list[Row]:
+        """Return what `user` may see of it for `values`; for whoever isn't as most are it is built anew."""
+        if not user.is_active or user.frozen_at or user.earlier_mail_locked_until or owners_of(user):
+            return list(self._build(user, **values))
+        return self._compiled.rows(user=user.pk, **values)

@@ -1,0 +1,83 @@
+"""Queries that are compiled once find for each reader what is theirs, and what a query made anew finds."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from messages_app import pickup
+from messages_app.compiled import Compiled, Slot, slots
+from messages_app.ids import uuid7
+from messages_app.models import Delegation, Recipient
+from messages_app.places import Place
+from tests.factories import RITA
+from tests.mailroom import make_copy, make_user
+
+pytestmark = pytest.mark.django_db
+MALLORY = "mallory@stranger.example"
+
+
+@pytest.fixture
+def rita(keys):
+    return make_user(RITA)
+
+
+def page(user, place: Place = Place()) -> list[Recipient]:  # noqa: B008  # a tuple
+    return pickup.inbox_page(user, place)
+
+
+def test_one_reader_finds_nothing_of_another(rita):
+    copy, mallory = make_copy(rita), make_user(MALLORY)
+    now = timezone.now()
+    assert [page(user) for user in (rita, mallory, rita)] == [[copy], [], [copy]]
+    counted = [pickup.count_conversations(user, [copy.conversation], now) for user in (rita, mallory)]
+    assert [len(found) for found in counted] == [1, 0]
+    assert [pickup.unread_count(user, now) for user in (mallory, rita)] == [0, 1]
+
+
+@pytest.mark.parametrize("field", ["is_active", "frozen_at"])
+def test_whoever_is_shut_out_finds_nothing(rita, field):
+    make_copy(rita)
+    assert page(rita)
+    setattr(rita, field, None if field == "is_active" else timezone.now())
+    assert page(rita) == []
+    assert pickup.unread_count(rita, timezone.now()) == 0
+
+
+def test_a_delegate_finds_the_owners_mail_too_until_the_delegation_ends(rita):
+    copy, otto = make_copy(rita), make_user("otto@partner.example")
+    about = {"owner": rita, "address": otto.email, "delegate": otto, "invited_at": timezone.now()}
+    assert page(otto) == []
+    delegation = Delegation.objects.create(**about, accepted_at=timezone.now())
+    assert page(type(otto).objects.get(pk=otto.pk)) == [copy]
+    delegation.delete()
+    assert page(type(otto).objects.get(pk=otto.pk)) == []
+
+
+def test_a_conversation_is_one_line_by_its_newest_copy_on_every_page(rita):
+    conversation = uuid7()
+    copies = [make_copy(rita, age=timedelta(hours=hours), conversation=conversation) for hours in (3, 1)]
+    other = make_copy(rita, age=timedelta(hours=2))
+    assert page(rita) == [copies[1], other]
+    newest, middle = Place("lt", copies[1].held_at, copies[1].pk), Place("gt", other.held_at, other.pk)
+    assert page(rita, newest) == [other]
+    assert page(rita, middle) == [copies[1]]
+
+
+def test_a_line_has_what_opens_it(rita):
+    make_copy(rita, headers={"subject": "Plan"})
+    [copy] = page(rita)
+    assert pickup.peek(copy)["subject"] == "Plan"
+    assert pickup.gate_of(copy) is None
+
+
+def test_a_list_may_be_shorter_than_its_slots(rita):
+    copies = [make_copy(rita) for _ in range(2)]
+    key = Recipient._meta.pk
+    found = Compiled(
+        lambda ids, user: Recipient.objects.filter(pk__in=ids, claimed_by=user).values_list("pk"),
+        ids=slots("ids", key, 5),
+        user=Slot("user", Recipient._meta.get_field("claimed_by")),
+    )
+    for few in ([copies[0].pk], [copy.pk for copy in copies]):
+        assert {pk for (pk,) in found.rows(ids=few, user=rita.pk)} == set(few)
