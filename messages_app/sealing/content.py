@@ -32,7 +32,7 @@ class ContentKey:
             raise ValueError(f"a data key has {DEK} bytes, not {len(dek)}")
         self.dek = dek
         self.message_id = message_id
-        self._fields: dict[str, AESGCM] = {}
+        self._fields: dict[str, tuple[AESGCM, bytes]] = {}
 
     @classmethod
     def new(cls, message_id: UUID) -> "ContentKey":
@@ -70,18 +70,19 @@ class ContentKey:
 
     def open_field(self, name: str, sealed: bytes) -> bytes:
         """Return what was sealed as the field `name`. Raises `Broken`."""
-        context = self._context("field", name)
+        cipher, context = self._field(name)
         sealed = bytes(sealed)
         try:
-            return self._field_cipher(name, context).decrypt(sealed[:NONCE], sealed[NONCE:], context)
+            return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], context)
         except (InvalidTag, ValueError):
             raise Broken("a sealed field is not what was sealed") from None
 
-    def _field_cipher(self, name: str, context: bytes) -> AESGCM:
-        """Return the cipher of a field; those of the first few are kept with this key, for lists ask again."""
+    def _field(self, name: str) -> tuple[AESGCM, bytes]:
+        """Return the cipher and the context of a field; those of the first few are kept, for lists ask again."""
         found = self._fields.get(name)
         if found is None:
-            found = AESGCM(self._derive(context))
+            context = self._context("field", name)
+            found = AESGCM(self._derive(context)), context
             if len(self._fields) < FIELDS_KEPT:
                 self._fields[name] = found
         return found

@@ -89,7 +89,8 @@ def key_directory() -> Path:
     """Return settings.KEY_DIR. Raises `RingError` in a process that was given no keys."""
     if settings.KEY_DIR is None:
         raise RingError("this process was given no keys: KEY_DIR is empty")
-    return Path(settings.KEY_DIR)
+    # To make a path of a path costs more than to look a key up.
+    return settings.KEY_DIR if isinstance(settings.KEY_DIR, Path) else Path(settings.KEY_DIR)
 
 
 def _ring_file() -> Path:

@@ -1,7 +1,7 @@
 """Where bucket private keys lie: wrapped by the root, one file each, beside the ring.
 
 Never in the database: its backups would outlive every shredding. Opened keys are
-kept in memory for an hour at most, so that a destroyed key is soon gone everywhere.
+kept in memory for ten minutes at most, so that a destroyed key is soon gone everywhere.
 """
 
 import time
@@ -13,9 +13,10 @@ from messages_app.sealing.files import create_durably, erase, locked, write_dura
 from messages_app.sealing.keyring import RootProvider, key_directory, ring
 from messages_app.sealing.private_keys import KeyPair, key_pair
 
-CACHE_SECONDS = 3600
+CACHE_SECONDS = 600
 
-_opened: dict[Path, tuple[float, KeyPair]] = {}
+# By key directory and bucket: a path would be made anew for each line of a list.
+_opened: dict[tuple[Path, str], tuple[float, KeyPair]] = {}
 
 
 def provider() -> RootProvider:
@@ -47,15 +48,15 @@ def load(bucket_id: str) -> KeyPair:
 
 
 def opened(bucket_id: str) -> KeyPair:
-    """Return the bucket's key pair, from memory where it was opened within the hour. Raises `Unopenable`."""
+    """Return the bucket's key pair, from memory where it was opened a moment ago. Raises `Unopenable`."""
     now = time.monotonic()
-    path = key_directory() / "buckets" / bucket_id
-    for stale in [path for path, (since, _) in list(_opened.items()) if now - since >= CACHE_SECONDS]:
+    key = key_directory(), bucket_id
+    for stale in [key for key, (since, _) in list(_opened.items()) if now - since >= CACHE_SECONDS]:
         _opened.pop(stale, None)
     # Looked up once: another thread may drop it at any moment.
-    found = _opened.get(path)
+    found = _opened.get(key)
     if found is None:
-        found = _opened[path] = (now, load(bucket_id))
+        found = _opened[key] = (now, load(bucket_id))
     return found[1]
 
 
@@ -87,7 +88,7 @@ def rewrap(bucket_id: str) -> None:
 def erase_key(bucket_id: str) -> bool:
     """Destroy the bucket's private key, here and in memory; return whether it was there."""
     path = _file(bucket_id)
-    _opened.pop(path, None)
+    _opened.pop((key_directory(), bucket_id), None)
     # Otherwise a rotation that has just read the key could write it back.
     with locked(key_directory()):
         return erase(path)

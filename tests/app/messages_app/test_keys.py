@@ -159,12 +159,12 @@ def test_the_private_key_is_on_disk_before_anyone_can_seal_to_it(keys, monkeypat
     assert not BucketKey.objects.exists()
 
 
-def test_an_opened_key_is_kept_for_an_hour_and_no_longer(keys, monkeypatch):
+def test_an_opened_key_is_kept_for_ten_minutes_and_no_longer(keys, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(keystore.time, "monotonic", lambda: clock[0])
     keystore.forget()
     pair = keystore.opened(now_bucket())
-    clock[0] += 3599
+    clock[0] += 599
     assert keystore.opened(now_bucket()) is pair
     clock[0] += 1
     assert keystore.opened(now_bucket()) is not pair
