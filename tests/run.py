@@ -2,7 +2,7 @@
 
 1. unit, corpus and app tests on SQLite, on all cores;
 2. app tests again on a private PostgreSQL, on all cores;
-3. end-to-end tests, one after the other, against real servers.
+3. end-to-end tests against real servers, one file at a time on each core.
 
 All three are run, also where one fails; the exit code is not 0 if any failed. What was
 left out for want of a component is told once more at the end, and the last line is
@@ -91,7 +91,7 @@ def main() -> int:
     else:
         with postgres() as server:
             run.session("app tests (PostgreSQL)", ["tests/app", *PARALLEL], TEST_DATABASE_URL=server.url())
-    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly"])
+    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *PARALLEL])
     return run.finish()
 
 
