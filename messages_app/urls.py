@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from messages_app.views import attachment, delegates, drafts, inbox, message, pages, preferences, preview, reply, sent
+from messages_app.views import (
+    attachment,
+    delegates,
+    drafts,
+    inbox,
+    message,
+    pages,
+    preferences,
+    preview,
+    reply,
+    sent,
+    signed_body,
+)
 from messages_app.views.access import received, written
 
 RECEIVED = {"find": received}
@@ -23,6 +35,7 @@ urlpatterns = [
     path("messages/<uuid:pk>/original/", attachment.original, RECEIVED, name="message_original"),
     path("messages/<uuid:pk>/reply/", reply.reply, {"reply_all": False}, name="message_reply"),
     path("messages/<uuid:pk>/reply-all/", reply.reply, {"reply_all": True}, name="message_reply_all"),
+    path("bodies/<str:token>/", signed_body.signed_body, name="signed_body"),
     path("images/<str:token>/", attachment.image, name="message_image"),
     path("sent/", sent.sent, name="sent"),
     path("sent/<uuid:pk>/", sent.sent_message, name="sent"),

@@ -129,6 +129,18 @@ def secret_key_is_long() -> Iterator[Error]:
         yield Error(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters", id="postern.E006")
 
 
+@check
+def content_has_a_host_of_its_own() -> Iterator[Error]:
+    """Refuse a content host that is the portal's: cookies would go there, since they know no ports."""
+    if not settings.CONTENT_BASE_URL:
+        return
+    if settings.CONTENT_HOST in {"", settings.PORTAL_HOST}:
+        hint = "Another host name than that of PORTAL_BASE_URL, which leads to the same web server."
+        yield Error("CONTENT_BASE_URL names no host of its own", hint=hint, id="postern.E009")
+    if urlsplit(settings.CONTENT_BASE_URL).scheme != urlsplit(settings.PORTAL_BASE_URL).scheme:
+        yield Error("CONTENT_BASE_URL and PORTAL_BASE_URL must have the same scheme", id="postern.E010")
+
+
 def is_email_url(text: str) -> bool:
     """Return whether `text` is `mx:` or smtp://, smtp+tls:// or smtps://[user:password@]host[:port]."""
     if text == "mx:":

@@ -43,7 +43,10 @@ HTTPS = _portal.scheme == "https"
 PORTAL_HOST = _portal.hostname or "localhost"
 PORTAL_NAME = env.str("PORTAL_NAME", default="Postern")
 ORGANISATION = env.str("ORGANISATION", default="")
-ALLOWED_HOSTS = [PORTAL_HOST, *env.list("EXTRA_HOSTS", default=[])]
+# Where bodies of messages are shown, on a host that gets no cookies; "" for the portal's own.
+CONTENT_BASE_URL = env.str("CONTENT_BASE_URL", default="").rstrip("/")
+CONTENT_HOST = urlsplit(CONTENT_BASE_URL).hostname or ""
+ALLOWED_HOSTS = [PORTAL_HOST, *filter(None, [CONTENT_HOST]), *env.list("EXTRA_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
 # Where gunicorn listens under `manage.py up`; a TLS proxy stands before it off loopback.
 WEB_LISTEN = env.str("WEB_LISTEN", default=f"127.0.0.1:{_portal.port or 8000}")
@@ -191,6 +194,8 @@ MIDDLEWARE = [
     "portal.middleware.SecurityHeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "portal.middleware.MethodsMiddleware",
+    # Above whatever reads a cookie.
+    "portal.content_host.ContentHostMiddleware",
     # Above whatever asks the database or the cache.
     "portal.maintenance.MaintenanceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -281,7 +286,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "frame-src": [SELF],
+        "frame-src": [SELF, *filter(None, [CONTENT_BASE_URL])],
         # A form leads to a sign-in provider too, by a redirect, which Chromium counts.
         "form-action": [SELF, *sorted({provider.origin for provider in OIDC_PROVIDERS})],
         "base-uri": [NONE],

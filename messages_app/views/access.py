@@ -28,10 +28,12 @@ View = Callable[..., HttpResponseBase]
 
 
 def signed_in(view: View) -> View:
-    """Return `view` for people who are signed in; others sign in first. No browser or proxy stores it.
+    """Return `view` for people who are signed in; others sign in first. No browser or proxy stores it."""
+    return never_cache(login_required(says_unopenable(view)))
 
-    Where sealed bytes or keys are not what they should be, a page says so, and staff find it in the log.
-    """
+
+def says_unopenable(view: View) -> View:
+    """Return `view`; where sealed bytes or keys are not what they should be, a page says so, and the log for staff."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -41,7 +43,7 @@ def signed_in(view: View) -> View:
             logger.error("%s can't be opened: %s", request.path, error)
             return render(request, "messages_app/unopenable.html", status=503)
 
-    return never_cache(login_required(wrapper))
+    return wrapper
 
 
 def client_ip(request: HttpRequest) -> str | None:

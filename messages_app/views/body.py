@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import mark_safe
@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from messages_app import quarantine
 from messages_app.models import Part
-from messages_app.pickup import Opened, PartInfo
+from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import linkify, safe_html
+from messages_app.rules.rights import Right
 from messages_app.views.access import Source
 from messages_app.views.attachment import image_url, shown
 
@@ -75,7 +76,7 @@ def _image_of(source: Source, opened: Opened) -> Callable[[str], str | None]:
         if part is None or not shown(part) or not quarantine.is_free(opened, part):
             return None
         if part.size > min(DATA_IMAGE, left):
-            return f"{settings.PORTAL_BASE_URL}{image_url(source, part.number)}"
+            return f"{content_base()}{image_url(source, part.number)}"
         left -= part.size
         with opened.part_reader(part.number) as reader:
             return f"data:{part.type};base64,{b64encode(reader.read()).decode()}"
@@ -83,10 +84,16 @@ def _image_of(source: Source, opened: Opened) -> Callable[[str], str | None]:
     return address
 
 
+def content_base() -> str:
+    """Return where bodies and their images are: a host of their own, where there is one."""
+    base: str = settings.CONTENT_BASE_URL or settings.PORTAL_BASE_URL
+    return base
+
+
 def policy(*, remote_images: bool) -> str:
     """Return the Content-Security-Policy of a body: nothing runs, and only its own images are fetched."""
-    # An origin that is opaque has no 'self': the portal is named.
-    images = f"data: {settings.PORTAL_BASE_URL}{reverse('message_image', args=['-'])[:-2]}"
+    # An origin that is opaque has no 'self': the host is named.
+    images = f"data: {content_base()}{reverse('message_image', args=['-'])[:-2]}"
     return "; ".join(
         [
             "sandbox allow-popups allow-popups-to-escape-sandbox",
@@ -98,6 +105,19 @@ def policy(*, remote_images: bool) -> str:
             f"frame-ancestors {settings.PORTAL_BASE_URL}",
         ]
     )
+
+
+def of_source(source: Source, *, remote_images: bool) -> HttpResponse:
+    """Return the body of `source` as the document of a frame. Raises Http404 where it can't be read or has none."""
+    try:
+        opened = source.open(body=True)
+    except NotReadable:
+        raise Http404 from None
+    part = body_part(opened)
+    if part is None:
+        raise Http404
+    html = build(source, opened, part, remote_images=remote_images).html
+    return document(html, remote_images=remote_images, no_print=Right.NO_PRINT in source.asked_rights)
 
 
 def document(html: str, *, remote_images: bool = False, no_print: bool = False) -> HttpResponse:

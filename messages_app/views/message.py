@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,11 +22,10 @@ from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
 from messages_app.rules.frames import FrameSizes, frame_sizes
-from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealing.errors import SealingError
-from messages_app.views import body, inbox, words
+from messages_app.views import body, inbox, signed_body, words
 from messages_app.views.access import Find, Source, received, signed_in
 from messages_app.views.attachment import listed
 
@@ -239,18 +239,12 @@ def _extension(source: Source) -> dict[str, bool]:
 @require_safe
 @xframe_options_exempt
 def body_document(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show the HTML body, alone and sandboxed; only a page of this portal may frame it."""
+    """Show the HTML body, alone and sandboxed, or lead to it on its own host; only this portal may frame it."""
     source = received(request, pk)
     remote = request.GET.get("images") == "1"
-    try:
-        opened = source.open(body=True)
-    except NotReadable:
-        raise Http404 from None
-    part = body.body_part(opened)
-    if part is None:
-        raise Http404
-    html = body.build(source, opened, part, remote_images=remote).html
-    return body.document(html, remote_images=remote, no_print=Right.NO_PRINT in source.asked_rights)
+    if settings.CONTENT_BASE_URL:
+        return redirect(signed_body.url(source, remote_images=remote))
+    return body.of_source(source, remote_images=remote)
 
 
 @signed_in

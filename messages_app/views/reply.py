@@ -64,8 +64,11 @@ def _reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
 
 
 def _too_late(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
-    """Say what became of the message that is answered; a text that was written meanwhile is shown back."""
-    if unsent.was_written(request):
+    """Say what became of the message that is answered; a text that was written meanwhile is shown back.
+
+    One that can be read was answered already, or never asked for a reply.
+    """
+    if found is not Standing.READABLE and unsent.was_written(request):
         return unsent.ended(request, words.of_standing(found, _copy(source), shared=source.shared))
     return redirect(source.url())
 
@@ -146,7 +149,7 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
     by_itself = request.POST["action"] == "autosave"
     if not _may_write(copy, source.user, now) or _is_sent(request, source):
         found = pickup.standing_of(copy, source.user, now)
-        return JsonResponse({"saved": False}, status=409) if by_itself else _unsaved(request, source, found)
+        return JsonResponse({"saved": False}, status=409) if by_itself else _too_late(request, source, found)
     draft = drafts.find(source.user, copy)
     form = _form(request, source, draft, unfinished=True)
     valid = form.is_valid() and _may_keep(source, form)
@@ -159,11 +162,6 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
         return JsonResponse({"saved": True, "at": _("Draft saved at %(time)s.") % {"time": _clock(now)}})
     messages.success(request, _("Your draft is saved."))
     return _go(request, source.url("reply_all" if reply_all else "reply"))
-
-
-def _unsaved(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
-    """Lead to the message where it was answered already; where it ended, show the text back."""
-    return redirect(source.url()) if found is Standing.READABLE else _too_late(request, source, found)
 
 
 def _may_keep(source: Source, form: ReplyForm) -> bool:

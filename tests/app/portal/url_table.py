@@ -174,6 +174,8 @@ FOR_ALL = [
 # A link is known to whoever was sent it; behind it stands a question, and a POST answers it.
 _ELSEWHERE = {"owner of what expired": 404, "before the gate": 404, "locked": 404, "switched off": 404}
 LINKS = [
+    # Without a content host there are none.
+    row("bodies/<str:token>/", everyone(404), everyone(405), address="bodies/x/"),
     row("images/<str:token>/", everyone(200) | _ELSEWHERE, everyone(405), address="images/{image}/"),
     row("open/<str:token>/", answers(200, 404), answers(200, 404), address="open/{token}/"),
     row("open/<str:token>/code/", everyone(410), everyone(410), address="open/{token}/code/"),
