@@ -181,7 +181,12 @@ class Session(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Close the session where the client has taken too long."""
         timers = self._shared.timers
-        if self._task is not None or self._server.state is State.CLOSED:
+        if self._task is not None:
+            return
+        if self._server.state is State.CLOSED:
+            # The last reply waits for a client that reads none, and an orderly close would wait for ever.
+            if now - self._touched > timers.idle:
+                self._transport.abort()
             return
         allowed = timers.data + self._data_bytes / timers.data_rate
         in_data = self._server.is_in_content and self._data_began is not None
