@@ -198,16 +198,11 @@ def _untrusted(
 
 
 def _authority_policy() -> verification.ExtensionPolicy:
-    """Return what is asked of authorities: to be allowed to issue. Private CAs often have nothing else."""
+    """Return what is asked of authorities: to be one, and allowed to sign. Private CAs often have nothing else."""
     agnostic = verification.Criticality.AGNOSTIC
     policy = verification.ExtensionPolicy.permit_all()
-    policy = policy.require_present(x509.BasicConstraints, agnostic, _may_issue)
+    policy = policy.require_present(x509.BasicConstraints, agnostic, None)  # that it says "yes" is always asked
     return policy.may_be_present(x509.KeyUsage, agnostic, _may_sign)
-
-
-def _may_issue(_policy: object, _certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
-    if not constraints.ca:
-        raise ValueError("not an authority")
 
 
 def _may_sign(_policy: object, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:

@@ -63,5 +63,9 @@ def _host(result: HostResult) -> Iterator[str]:
         yield f"  MTA-STS: {result.mta_sts}."
     if result.subject:
         yield f"  Its certificate is for {result.subject}, issued by {result.issuer}, valid until {result.not_after}."
+    if result.chain_fingerprints:
+        yield f"  Its SHA-256 fingerprint is {result.chain_fingerprints[0]}."
+    if result.tlsa:
+        yield f"  Its TLSA records: {'; '.join(result.tlsa)}."
     if result.verify_message:
         yield f"  The exact reason: {result.verify_message}."
