@@ -279,8 +279,9 @@ class IntakeSink:
 
 
 def _is_notice_path(mailbox: Mailbox) -> bool:
-    """Return whether `mailbox` is the return-path of a notice of ours."""
-    return loop_token.from_return_path(mailbox.address) is not None
+    """Return whether `mailbox` is the return-path of a notice or a reply of ours."""
+    address = mailbox.address
+    return (loop_token.from_return_path(address) or loop_token.from_reply_path(address)) is not None
 
 
 def load_submitters() -> list[rules.Submitter]:

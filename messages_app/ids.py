@@ -2,7 +2,11 @@
 
 import secrets
 import time
+from base64 import b32decode, b32encode
+from binascii import Error
 from uuid import UUID
+
+_PADDING = "======"
 
 
 def uuid7() -> UUID:
@@ -14,3 +18,16 @@ def uuid7() -> UUID:
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     value &= ~(0xF000 << 64) & ~(0xC000 << 48)
     return UUID(int=value | 0x7000 << 64 | 0x8000 << 48)
+
+
+def letters(pk: UUID) -> str:
+    """Return `pk` as 26 characters of a-z and 2-7: as long as a mark may be (`messages_app.loop_token`)."""
+    return b32encode(pk.bytes).decode().rstrip("=").lower()
+
+
+def from_letters(text: str) -> UUID | None:
+    """Return the id that `letters` wrote, or None where `text` is none, as in a mark that names no row."""
+    try:
+        return UUID(bytes=b32decode(text.upper() + _PADDING))
+    except (Error, ValueError):
+        return None

@@ -16,9 +16,11 @@ from django.conf import settings
 # The header field that carries the mark on mail with the null reverse-path.
 HEADER = "X-Postern-Notice"
 LOCAL_PART = "notice"
+# Of replies that were written here: the mark names the message.
+REPLY_LOCAL_PART = "bounce"
 _MAC_BYTES = 10  # 16 letters: id, date and this stay within the 64 of a local part
 _TOKEN = re.compile(r"([a-z0-9]{1,26})-(\d{8})-([a-z2-7]{16})")
-_RETURN_PATH = re.compile(rf"{LOCAL_PART}\+([a-z0-9-]+)@(.+)")
+_RETURN_PATH = re.compile(rf"({LOCAL_PART}|{REPLY_LOCAL_PART})\+([a-z0-9-]+)@(.+)")
 
 
 def make(identifier: str = "", day: date | None = None) -> str:
@@ -49,10 +51,24 @@ def return_path(identifier: str = "", day: date | None = None) -> str:
 
 def from_return_path(address: str) -> str | None:
     """Return the identifier of the notice that has this reverse-path, or None where it is not one of ours."""
+    return _from_path(LOCAL_PART, address)
+
+
+def reply_path(identifier: str, day: date | None = None) -> str:
+    """Return the reverse-path of a reply, `bounce+MARK@` the portal's host."""
+    return f"{REPLY_LOCAL_PART}+{make(identifier, day)}@{settings.PORTAL_HOST}"
+
+
+def from_reply_path(address: str) -> str | None:
+    """Return the identifier of the reply that has this reverse-path, or None where it is not one of ours."""
+    return _from_path(REPLY_LOCAL_PART, address)
+
+
+def _from_path(local_part: str, address: str) -> str | None:
     match = _RETURN_PATH.fullmatch(address.lower())
-    if match is None or match[2] != settings.PORTAL_HOST.lower():
+    if match is None or match[1] != local_part or match[3] != settings.PORTAL_HOST.lower():
         return None
-    return verify(match[1])
+    return verify(match[2])
 
 
 def _mac(body: str) -> str:

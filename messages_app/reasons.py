@@ -4,6 +4,9 @@ from django.utils.translation import get_language, gettext, gettext_noop
 
 from messages_app.models import Recipient
 
+# A copy that was delivered, and came back.
+RETURNED = "returned"
+
 # By the reason of a recipient: a result type of RFC 8460, or a word of gateway.rules.
 WORDS = {
     "starttls-not-supported": gettext_noop("The receiving mail server offers no encryption."),
@@ -16,6 +19,7 @@ WORDS = {
     "oversize": gettext_noop("The message is too large for the receiving mail server."),
     "refused": gettext_noop("The receiving mail server refused the message."),
     "expired": gettext_noop("It could not be delivered in the time allowed."),
+    RETURNED: gettext_noop("Their mail server took it, and reported later that it could not be delivered."),
 }
 
 

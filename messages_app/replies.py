@@ -11,7 +11,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from messages_app import audit, compose_reply, drafts, hold, sealed_headers, store
+from messages_app import audit, compose_reply, drafts, hold, loop_token, sealed_headers, store
+from messages_app.ids import letters
 from messages_app.models import Draft, Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
 from messages_app.rules.mailbox import fold, is_deliverable
@@ -141,7 +142,7 @@ def _new_message(user: Any, recipient: Recipient, people: Addressees) -> Message
         conversation=recipient.message.conversation,
         smtputf8=not all(address.isascii() for address in (recipient.address, *people.all)),
     )
-    message.reverse_path = f"bounce+{message.pk.hex}@{settings.PORTAL_HOST}"
+    message.reverse_path = loop_token.reply_path(letters(message.pk))
     return message
 
 

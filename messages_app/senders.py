@@ -1,5 +1,7 @@
 """Whom to tell of what becomes of a message: its sender, at an address that somebody reads."""
 
+from messages_app.ids import letters
+from messages_app.loop_token import REPLY_LOCAL_PART
 from messages_app.models import Message
 
 
@@ -21,7 +23,7 @@ def shown_as(message: Message) -> str:
     Of what was written in the portal it is the mailbox that it was written from, not
     the bounce address, which says so by the message's own id.
     """
-    if not message.reverse_path.startswith(f"bounce+{message.pk.hex}@"):
+    if not message.reverse_path.startswith(f"{REPLY_LOCAL_PART}+{letters(message.pk)}-"):
         return message.reverse_path
     written = Message.objects.select_related("author", "on_behalf_of").only("author__email", "on_behalf_of__email")
     row = written.get(pk=message.pk)

@@ -7,7 +7,7 @@ import binascii
 import quopri
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from messages_app.rules import parameters
 
@@ -24,9 +24,13 @@ _FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.
 
 @dataclass(frozen=True)
 class Failure:
-    """Mail that did not arrive and is not tried again; `status` is by RFC 3463."""
+    """Mail that did not arrive and is not tried again; `status` is by RFC 3463.
+
+    `addresses` are those that the report names it by: as we gave it, as the host knows it.
+    """
 
     status: str
+    addresses: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def is_report(content_type: str) -> bool:
@@ -36,16 +40,21 @@ def is_report(content_type: str) -> bool:
 
 
 def failure(content_type: str, body: bytes) -> Failure | None:
-    """Return the failure that a report tells of, or None where it tells of a delay, a success or nothing readable.
+    """Return the first failure that a report tells of; None where it tells of a delay, a success or nothing readable.
 
     `body` may be cut off anywhere after the status part.
     """
+    return next(iter(failures(content_type, body)), None)
+
+
+def failures(content_type: str, body: bytes) -> list[Failure]:
+    """Return the failure of each recipient that a report tells of."""
     boundary = parameters.parse(content_type)[1].get("boundary", "")
     if not is_report(content_type) or not boundary:
-        return None
+        return []
     status_part = next(_status_parts(body, boundary), b"")
     groups = re.split(rb"\n[ \t]*\n", status_part, maxsplit=MOST_GROUPS)[:MOST_GROUPS]
-    return next((found for group in groups if (found := _failed(group))), None)
+    return [found for group in groups if (found := _failed(group))]
 
 
 def fields(header: bytes) -> dict[str, str]:
@@ -85,4 +94,5 @@ def _failed(group: bytes) -> Failure | None:
     if told.get("action", "").partition("(")[0].strip().lower() != "failed":
         return None
     status = _STATUS.match(told.get("status", ""))
-    return Failure(status[0] if status else UNKNOWN_STATUS)
+    named = (told.get(name, "").partition(";")[2].strip() for name in ("original-recipient", "final-recipient"))
+    return Failure(status[0] if status else UNKNOWN_STATUS, frozenset(filter(None, named)))

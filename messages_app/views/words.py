@@ -132,7 +132,7 @@ def _moment(gate: Gate | None) -> str:
 def of_delivery(recipient: Recipient) -> Delivery:
     """Return how far the copy of `recipient` has come, in words for whoever wrote the message."""
     state = State(recipient.state)
-    if state is State.BOUNCED:
+    if state is State.BOUNCED or (state is State.DELIVERED and recipient.reason == reasons.RETURNED):
         why = reasons.plain(recipient) or _("Their mail server refused it.")
         return Delivery("danger", _("Could not be delivered"), why)
     if state is State.DEFERRED:

@@ -8,11 +8,13 @@ from django.utils import timezone
 from gateway import drain, own_mail
 from messages_app import loop_token
 from messages_app.audit import Event
+from messages_app.ids import letters
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
 from notifications.identifiers import identifier
 from notifications.models import Notice
 from tests.factories import RITA, SAM, make_message
+from tests.mailroom import make_user
 
 NOW = timezone.now()
 REPORT = (
@@ -126,3 +128,89 @@ def test_what_fails_inside_is_tried_again(notice, monkeypatch):
     drain.drain(HOST)
     notice.refresh_from_db()
     assert notice.state == "returned"
+
+
+@pytest.fixture
+def rita(keys):
+    return make_user(RITA)
+
+
+def reply_by(user, *recipients, state=State.DELIVERED):
+    """Return a reply that `user` wrote and that was delivered."""
+    message = make_message(REPLY, recipients=recipients, origin="portal", author=user)
+    message.reverse_path = loop_token.reply_path(letters(message.pk))
+    message.save()
+    message.recipients.update(state=state, delivered_at=NOW, next_attempt_at=None)
+    return message
+
+
+def report_to(message, raw=REPORT, sender=""):
+    make_message(raw, recipients=(message.reverse_path,), reverse_path=sender)
+    assert drain.drain(HOST) is False
+
+
+def reasons_of(message):
+    return dict(message.recipients.values_list("address", "reason"))
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_a_reply_that_comes_back_is_shown_to_its_writer_who_is_told_once(rita, client):
+    reply = reply_by(rita, SAM)
+    report_to(reply)
+    report_to(reply)
+    copy = reply.recipients.get()
+    assert (copy.state, copy.reason) == (State.DELIVERED, "returned")
+    assert copy.reason_text.endswith("could not be delivered (5.1.1).")
+    told = Notice.objects.get()
+    assert (told.kind, told.to_address) == ("reply_failed", RITA)
+    assert told.parameters["copies"] == [{"address": SAM, "sentence": copy.reason_text}]
+    assert AuditEvent.objects.get(event=Event.RECIPIENT_RETURNED).recipient_id == copy.pk
+    client.force_login(rita)
+    for url in ("/sent/", f"/sent/{reply.pk}/"):
+        assert "Could not be delivered" in client.get(url).content.decode()
+
+
+def test_a_report_about_one_of_several_copies_leaves_the_others_delivered(rita):
+    reply = reply_by(rita, SAM, "otto@home.example")
+    about_sam = REPORT.replace(b"rita@partner.example", b"Sam@Home.example")
+    report_to(reply, about_sam)
+    assert reasons_of(reply) == {SAM: "returned", "otto@home.example": ""}
+    report_to(reply, REPORT)  # of somebody whom it did not go to
+    assert reasons_of(reply)["otto@home.example"] == ""
+
+
+def test_the_address_that_we_gave_names_the_copy_where_it_was_forwarded(rita):
+    reply = reply_by(rita, SAM, "otto@home.example")
+    forwarded = REPORT.replace(b"Final-Recipient", b"Original-Recipient: rfc822;sam@home.example\r\nFinal-Recipient")
+    report_to(reply, forwarded)
+    assert reasons_of(reply)[SAM] == "returned"
+
+
+@pytest.mark.parametrize(
+    ("raw", "sender"),
+    [
+        (REPORT.replace(b"failed", b"delayed"), ""),
+        (REPORT, "mallory@evil.example"),  # a report has the null sender
+        (REPLY, "sam@home.example"),
+    ],
+)
+def test_what_is_no_report_of_a_failure_changes_nothing_of_a_reply(rita, raw, sender):
+    reply = reply_by(rita, SAM)
+    report_to(reply, raw, sender)
+    assert reasons_of(reply) == {SAM: ""}
+    assert not Notice.objects.exists()
+
+
+def test_only_what_was_delivered_comes_back(rita):
+    reply = reply_by(rita, SAM, state=State.HELD)
+    report_to(reply)
+    assert reasons_of(reply) == {SAM: ""}
+
+
+def test_the_mark_of_a_reply_names_nothing_but_replies(rita):
+    message = make_message(REPLY, recipients=("nobody@home.example",))
+    message.recipients.update(state=State.DELIVERED)
+    path = loop_token.reply_path(letters(message.pk))
+    make_message(REPORT, recipients=(path,), reverse_path="")
+    drain.drain(HOST)
+    assert reasons_of(message) == {"nobody@home.example": ""}

@@ -8,8 +8,9 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from messages_app import hold, replies, sealed_headers
+from messages_app import hold, loop_token, replies, sealed_headers
 from messages_app.audit import Event
+from messages_app.ids import letters
 from messages_app.models import AuditEvent, Message, Part
 from messages_app.raw import open_raw
 from messages_app.replies import Addressees, CannotReply
@@ -104,7 +105,7 @@ def test_a_reply_is_queued_for_the_sender_and_stands_in_the_thread(held, rita):
         "home.example",
     )
     assert message.conversation == held.message.conversation
-    assert message.reverse_path.startswith("bounce+")
+    assert loop_token.from_reply_path(message.reverse_path) == letters(message.pk)
     assert AuditEvent.objects.filter(event=Event.REPLY_SUBMITTED, actor=f"user:{rita.pk}").exists()
 
 

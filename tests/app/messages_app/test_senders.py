@@ -1,10 +1,10 @@
 """By which address readers know a sender: never by the portal's own bounce address."""
 
 import pytest
-from django.conf import settings
 from django.urls import reverse
 
-from messages_app import senders
+from messages_app import loop_token, senders
+from messages_app.ids import letters
 from messages_app.rules.states import State
 from tests.factories import SAM
 from tests.mailroom import make_copy, make_user, signed_in
@@ -23,7 +23,7 @@ def written_by(copy, **people):
     """Make the message of `copy` one that was written in the portal."""
     message = copy.message
     message.origin = message.Origin.PORTAL
-    message.reverse_path = f"bounce+{message.pk.hex}@{settings.PORTAL_HOST}"
+    message.reverse_path = loop_token.reply_path(letters(message.pk))
     for name, person in people.items():
         setattr(message, name, person)
     message.save()

@@ -60,3 +60,12 @@ def test_a_mark_of_another_key_is_not_ours(settings):
 def test_an_identifier_that_would_not_survive_is_refused(identifier):
     with pytest.raises(ValueError, match="identifier"):
         loop_token.make(identifier)
+
+
+def test_the_path_of_a_reply_is_not_that_of_a_notice():
+    path = loop_token.reply_path("a" * 26)
+    assert len(path.partition("@")[0]) <= 64
+    assert loop_token.from_reply_path(path.upper()) == "a" * 26
+    assert loop_token.from_return_path(path) is None
+    assert loop_token.from_reply_path(loop_token.return_path("abc")) is None
+    assert loop_token.from_reply_path(path.replace("bounce+a", "bounce+b")) is None
