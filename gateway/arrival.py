@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.envelope import Client, Envelope, Mailbox
+from gateway.envelope import Client, Envelope, Mailbox, ReportWish
 from gateway.headers import HeaderRewriter, field_values, received_line
 from gateway.inserting import Maker
 from messages_app import store
@@ -20,6 +20,7 @@ from messages_app.store import SealedSpool
 _message, _copy = Maker(Message), Maker(Recipient)
 
 PART = "raw"
+_NO_WISH = ReportWish()
 OVERHEAD = HEADER + TAG  # bytes that sealing adds to a message of one segment
 
 
@@ -42,6 +43,7 @@ class Arrival:
         line = received_line(client, host=host, message_id=str(self.message.pk), at=now, smtputf8=envelope.smtputf8)
         self.rewriter = HeaderRewriter(line)
         self._mailboxes = unique(envelope.recipients)
+        self._wishes = envelope.wishes
         self._key = ContentKey.new(self.message.pk)
         self._spool = SealedSpool(self.message.pk, PART)
         self._writer: SealingWriter | None = None
@@ -70,7 +72,8 @@ class Arrival:
         message.accepted_at = now
         message.key_commitment = self._key.commitment
         unknown = _note_asked(message, self.rewriter.header or b"")
-        recipients = [_recipient(message, mailbox, now) for mailbox in self._mailboxes]
+        wishes = self._wishes
+        recipients = [_recipient(message, mailbox, wishes.get(mailbox, _NO_WISH), now) for mailbox in self._mailboxes]
         accepted = Accepted(message, recipients, self._wrap(recipients, now), unknown)
         # Last: until here `abort` removes everything.
         message.sealed_raw = self._spool.finish()
@@ -108,6 +111,9 @@ def _describe(client: Client, envelope: Envelope, relay: str, now: datetime) -> 
         "client_name": client.name,
         "tls_protocol": client.tls_protocol,
         "tls_cipher": client.tls_cipher,
+        # How it was known, where that was not by its network.
+        **({"login": client.login} if client.login else {}),
+        **({"fingerprint": client.fingerprint} if client.fingerprint else {}),
     }
     return _message(
         accepted_at=now,
@@ -117,6 +123,8 @@ def _describe(client: Client, envelope: Envelope, relay: str, now: datetime) -> 
         size=0,
         body_8bit=envelope.body_8bit,
         smtputf8=envelope.smtputf8,
+        envelope_id=envelope.envelope_id,
+        report_content=envelope.report_content,
     )
 
 
@@ -131,12 +139,14 @@ def _note_asked(message: Message, header: bytes) -> int:
     return unknown_rights + unknown_policy
 
 
-def _recipient(message: Message, mailbox: Mailbox, now: datetime) -> Recipient:
+def _recipient(message: Message, mailbox: Mailbox, wish: ReportWish, now: datetime) -> Recipient:
     row = _copy(
         message_id=message.pk,
         address=mailbox.address,
         mailbox=fold(mailbox.address),
         destination=domain_of(mailbox.address),
+        report_notify=wish.notify,
+        original_recipient=wish.original,
         queued_at=now,
         next_attempt_at=now,
     )

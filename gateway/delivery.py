@@ -6,7 +6,7 @@ Values in, a `Report` out: no database, no settings. What becomes of a recipient
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Self
 
 from gateway import dane, mx
 from gateway.demand import AnyDemand
+from gateway.envelope import ReportWish
 from gateway.levels import Levels, Policies
 from gateway.mx import Address, Hosts
 from gateway.resolver import Resolver
@@ -63,6 +64,8 @@ class Job:
     open_raw: Callable[[], BinaryIO]
     body_8bit: bool = False
     smtputf8: bool = False
+    envelope_id: str = ""
+    wishes: Mapping[str, ReportWish] = field(default_factory=dict)
     starting: Callable[[], None] | None = None
 
 
@@ -238,6 +241,8 @@ class Attempt:
             open_raw=job.open_raw,
             body_8bit=job.body_8bit,
             smtputf8=job.smtputf8,
+            envelope_id=job.envelope_id,
+            wishes=job.wishes,
         )
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from gateway import delivery, lanes, mta_sts, own_mail, queue, record
 from gateway.configured import delivery_settings
 from gateway.delivery import Connections, Report
+from gateway.envelope import ReportWish
 from gateway.heartbeat import beating
 from gateway.nudges import nudge
 from gateway.routes import RouteTable
@@ -201,6 +202,8 @@ def _job(message: Message, route: Route, recipients: Sequence[Recipient]) -> del
         open_raw=partial(open_raw, message, key),
         body_8bit=message.body_8bit,
         smtputf8=message.smtputf8,
+        envelope_id=message.envelope_id,
+        wishes={r.address: ReportWish(r.report_notify, r.original_recipient) for r in recipients},
         starting=partial(_start, recipients),
     )
 

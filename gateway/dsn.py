@@ -23,11 +23,12 @@ class Kind(StrEnum):
     FAILED = "failed"
     DELAYED = "delayed"
     EXPIRED = "expired"  # held in the portal, and never picked up
+    RELAYED = "relayed"  # handed on to where no report of success comes from; told only on request
 
     @property
     def action(self) -> str:
         """The Action field of RFC 3464 section 2.3.3; an expired pickup is a failure (5.4.7)."""
-        return "delayed" if self is Kind.DELAYED else "failed"
+        return self.value if self in {Kind.DELAYED, Kind.RELAYED} else "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class Undelivered:
     diagnostic: str = ""
     last_attempt_at: datetime | None = None
     retry_until: datetime | None = None
+    # ORCPT, "type;address", as the sender gave it.
+    original: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Subject:
     accepted_at: datetime
     headers: bytes
     envelope_id: str = ""
+    # Whether the sender asked for the whole message (RET=FULL); it gets headers all the same, and is told why.
+    wants_content: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,17 +128,23 @@ TITLES = {
     Kind.FAILED: "Your message could not be delivered",
     Kind.DELAYED: "Your message is delayed",
     Kind.EXPIRED: "Your message was not picked up",
+    Kind.RELAYED: "Your message was passed on",
 }
 OPENINGS = {
     Kind.FAILED: "it could not be delivered to:",
     Kind.DELAYED: "it has not been delivered yet to the recipients below. You need not send it again: we keep trying.",
+    Kind.RELAYED: "it was passed on for the recipients below, and you asked to be told. "
+    "Whether it was read, or reached the mailbox itself, is not known here:",
     Kind.EXPIRED: "it waited in the portal, was not picked up in time, and has been deleted for:",
 }
 
 
+_WORST_FIRST = [Kind.FAILED, Kind.EXPIRED, Kind.DELAYED, Kind.RELAYED]
+
+
 def _worst(recipients: Sequence[Undelivered]) -> Kind:
     """Return what the subject line says: a failure before anything else."""
-    return min((recipient.kind for recipient in recipients), key=[Kind.FAILED, Kind.EXPIRED, Kind.DELAYED].index)
+    return min((recipient.kind for recipient in recipients), key=_WORST_FIRST.index)
 
 
 def _text(recipients: Sequence[Undelivered], subject: Subject, sending: Sending) -> bytes:
@@ -146,6 +157,8 @@ def _text(recipients: Sequence[Undelivered], subject: Subject, sending: Sending)
             lines += [f"About the message that you sent on {when}:", OPENINGS[kind], ""]
             lines += [line for recipient in mine for line in _told(recipient)]
     lines += ["The headers of your message are attached. Its content is not."]
+    if subject.wants_content:
+        lines += ["You asked for the whole message. It is not sent back, so that it crosses no network unprotected."]
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
@@ -173,6 +186,7 @@ def _status(recipients: Sequence[Undelivered], subject: Subject, sending: Sendin
 
 def _recipient_fields(recipient: Undelivered) -> list[tuple[str, str]]:
     return [
+        ("Original-Recipient", recipient.original.replace(";", "; ", 1)),
         ("Final-Recipient", typed_address(recipient.address)),
         ("Action", recipient.kind.action),
         ("Status", recipient.status),

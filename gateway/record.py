@@ -25,6 +25,7 @@ from gateway.rules.outcome import Action, History, Verdict
 from gateway.rules.routing import Route
 from messages_app import audit, hold, signals
 from messages_app.models import Attempt, Message, Recipient
+from messages_app.outgoing import Outgoing
 from messages_app.rules.states import State
 from messages_app.sealing import shred
 from messages_app.where import where
@@ -38,6 +39,7 @@ ALERT_EVERY = timedelta(days=1)
 _OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
 # Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
+IN_PORTAL = "The message waits in the portal, and the recipient is told of it."
 TAKEN = "It is about a notice of the portal, which read and removed it."
 OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
 OWN_FAULT_FOR_GOOD = "Something went wrong inside the gateway, time after time; the message was not sent."
@@ -78,12 +80,25 @@ def _save(
     sticky = _is_sticky(route.domain, now)
     judged = [Judged(r, report.verdict(r.address, _history(r, route, sticky=sticky), now)) for r in recipients]
     attempts = [_attempt(j, report, route, started_at, now) for j in judged]
+    told = _report_of_success(judged, now)
     with transaction.atomic():
         Attempt.objects.bulk_create(attempts)
         _remember(route, report, judged, now)
         for j in judged:
             _APPLY.get(j.verdict.action, _leave)(j, now)
+        if told is not None:
+            reports.commit(told)
     return judged
+
+
+def _report_of_success(judged: Sequence[Judged], now: datetime) -> Outgoing | None:
+    """Return the report of copies handed on, for a sender who asked; a host has them, so nothing may fail by it."""
+    delivered = [(j.recipient, j.verdict) for j in judged if j.verdict.action is Action.DELIVERED]
+    try:
+        return reports.relayed(judged[0].recipient.message, delivered, now) if delivered else None
+    except Exception as error:
+        log.error("record.not_told", error=where(error))
+        return None
 
 
 def held_by_policy(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
@@ -226,7 +241,11 @@ def _finish(judged: Sequence[Judged], now: datetime) -> None:
 def _hold(message: Message, judged: Sequence[Judged], now: datetime) -> None:
     prepared = hold.prepare(message)
     gates = first_contact.prepare(message, [j.recipient for j in judged], now)
+    waits = Verdict(action=Action.HOLD, reason="portal", sentence=IN_PORTAL)
+    told = reports.relayed(message, [(j.recipient, waits) for j in judged], now)
     with transaction.atomic():
+        if told is not None:
+            reports.commit(told)
         for (reason, sentence), recipients in _by_reason(judged).items():
             # Copies: `hold` changes what it is given, and if this fails the lease in ours gives the rows back.
             own = [copy(recipient) for recipient in recipients]

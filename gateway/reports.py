@@ -13,6 +13,7 @@ from django.conf import settings
 
 from gateway import dsn
 from gateway.rules.outcome import Verdict
+from gateway.rules.report_wishes import NEVER, Event, wants
 from gateway.rules.routing import domain_of
 from messages_app import audit, outgoing
 from messages_app.models import Message, Recipient
@@ -26,26 +27,52 @@ from messages_app.where import where
 log = structlog.get_logger()
 
 EXPIRED_STATUS = "5.4.7"  # RFC 3463: delivery time expired
+# RFC 3463, where the host gave no status of its own.
+FALLBACK = {dsn.Kind.DELAYED: "4.0.0", dsn.Kind.RELAYED: "2.0.0"}
 NEVER_READ = "The message waited in the portal until its time was over, and nobody opened it."
 
 
 def failed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
-    """Return one report of all recipients that failed for good (RFC 3464)."""
-    entries = [_undelivered(recipient, verdict, dsn.Kind.FAILED) for recipient, verdict in judged]
+    """Return one report of all recipients that failed for good (RFC 3464), but for those with NOTIFY=NEVER."""
+    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, Event.FAILURE)]
+    entries = [_undelivered(recipient, verdict, dsn.Kind.FAILED) for recipient, verdict in told]
     return _compose(message, unseal.spool_key, entries, now)
 
 
 def delayed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
     """Return one warning for all recipients that are late."""
-    entries = [_undelivered(recipient, verdict, dsn.Kind.DELAYED) for recipient, verdict in judged]
+    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, Event.DELAY)]
+    entries = [_undelivered(recipient, verdict, dsn.Kind.DELAYED) for recipient, verdict in told]
+    return _compose(message, unseal.spool_key, entries, now)
+
+
+def relayed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
+    """Return one report of all recipients whose copy was handed on, where success was asked for (RFC 3461 section 5.2).
+
+    Not of those whose next host reports by itself. A copy in the portal is handed on
+    too: whether it is picked up is another question, with an answer of its own.
+    """
+    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, Event.SUCCESS)]
+    entries = [
+        _undelivered(recipient, verdict, dsn.Kind.RELAYED)
+        for recipient, verdict in told
+        if not (verdict.decisive and verdict.decisive.takes_wishes)
+    ]
     return _compose(message, unseal.spool_key, entries, now)
 
 
 def expired(message: Message, recipients: Sequence[Recipient], now: datetime) -> Outgoing | None:
     """Return one report of all copies that nobody picked up; call it while one of them still opens."""
     entries = [
-        dsn.Undelivered(address=r.address, kind=dsn.Kind.EXPIRED, status=EXPIRED_STATUS, sentence=NEVER_READ)
+        dsn.Undelivered(
+            address=r.address,
+            kind=dsn.Kind.EXPIRED,
+            status=EXPIRED_STATUS,
+            sentence=NEVER_READ,
+            original=r.original_recipient,
+        )
         for r in recipients
+        if wants(r.report_notify, Event.FAILURE)
     ]
     return _compose(message, lambda _message: unseal.recipient_key(recipients[0]), entries, now)
 
@@ -59,14 +86,15 @@ def commit(report: Outgoing) -> None:
 def _undelivered(recipient: Recipient, verdict: Verdict, kind: dsn.Kind) -> dsn.Undelivered:
     host = verdict.decisive
     said = f"{host.smtp_code} {host.smtp_text}" if host and host.smtp_code else ""
-    fallback = "4.0.0" if kind is dsn.Kind.DELAYED else "5.0.0"
+    fallback = FALLBACK.get(kind, "5.0.0")
     return dsn.Undelivered(
         address=recipient.address,
         kind=kind,
-        status=verdict.enhanced or fallback,
+        status=fallback if kind is dsn.Kind.RELAYED else verdict.enhanced or fallback,
         sentence=verdict.sentence,
         remote_mta=host.mx_host if host else "",
-        diagnostic=said,
+        diagnostic="" if kind is dsn.Kind.RELAYED else said,
+        original=recipient.original_recipient,
     )
 
 
@@ -77,9 +105,14 @@ def _compose(
 
     A reply's author sees in the portal what became of it.
     """
-    if not message.reverse_path or domain_of(message.reverse_path) == settings.PORTAL_HOST:
+    if not entries or not message.reverse_path or domain_of(message.reverse_path) == settings.PORTAL_HOST:
         return None
-    subject = dsn.Subject(accepted_at=message.accepted_at, headers=_headers(message, open_key))
+    subject = dsn.Subject(
+        accepted_at=message.accepted_at,
+        headers=_headers(message, open_key),
+        envelope_id=message.envelope_id,
+        wants_content=message.report_content == "FULL",
+    )
     content = dsn.compose(entries, subject, _sending(message.reverse_path, now))
     report = Message(
         origin=Message.Origin.DSN,
@@ -87,7 +120,10 @@ def _compose(
         body_8bit=not content.isascii(),
         smtputf8=not message.reverse_path.isascii(),
     )
-    return outgoing.seal_new(report, [content], [message.reverse_path])
+    sealed = outgoing.seal_new(report, [content], [message.reverse_path])
+    for recipient in sealed.recipients:
+        recipient.report_notify = NEVER  # no report is about a report (RFC 3461 section 6.2)
+    return sealed
 
 
 def _headers(message: Message, open_key: Callable[[Message], ContentKey]) -> bytes:

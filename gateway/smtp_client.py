@@ -11,18 +11,20 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from gateway import peer, trust
 from gateway.demand import AnyDemand, Demand, Unverified
+from gateway.envelope import ReportWish
 from gateway.mx import Address
 from gateway.rules import replies
 from gateway.rules.outcome import Class, HostResult, Phase, RecipientReply, printable
 from gateway.rules.replies import Malformed, Reply
 from gateway.rules.tls import ResultType, certificate_failure
+from gateway.smtp.status_requests import encode_xtext
 from gateway.wire import Injected, Lost, Wire, is_broken_off
 
 BLOCK = 64 * 1024
@@ -63,6 +65,9 @@ class Outgoing:
     open_raw: Callable[[], BinaryIO]
     body_8bit: bool = False
     smtputf8: bool = False
+    # RFC 3461, for hosts that offer DSN: ENVID decoded, and what was asked for single recipients, by address.
+    envelope_id: str = ""
+    wishes: Mapping[str, ReportWish] = field(default_factory=dict)
 
 
 class HostFailed(Exception):  # noqa: N818, it is a result on its way out
@@ -317,6 +322,7 @@ class Opening:
         with self._guard(Phase.EHLO2):
             hello = session.command(Phase.EHLO2, f"EHLO {self.helo_name}", self.timeouts.ehlo)
             session.extensions = extensions(self._expect(Phase.EHLO2, hello))
+            self.seen["takes_wishes"] = "DSN" in session.extensions
 
     def _guard(self, phase: Phase) -> Guard:
         return Guard(self.address, phase, self.seen, self.close)
@@ -434,7 +440,25 @@ class Transaction:
             words.append("BODY=8BITMIME")
         if _needs_smtputf8(self.message, self.recipients):
             words.append("SMTPUTF8")
+        if "DSN" in offers:
+            words += self._wishes_of_message()
         return " ".join(words)
+
+    def _wishes_of_message(self) -> list[str]:
+        """Return ENVID, and RET=HDRS whatever was asked: a report may travel without TLS, and no content with it."""
+        envelope_id = self.message.envelope_id
+        return ["RET=HDRS", *([f"ENVID={encode_xtext(envelope_id)}"] if envelope_id else [])]
+
+    def _wishes_of(self, address: str) -> list[str]:
+        """Return NOTIFY and ORCPT as they came (RFC 3461 section 5.2.1)."""
+        wish = self.message.wishes.get(address)
+        if wish is None or "DSN" not in self.session.extensions:
+            return []
+        kind, _, original = wish.original.partition(";")
+        return [
+            *([f"NOTIFY={wish.notify}"] if wish.notify else []),
+            *([f"ORCPT={kind};{encode_xtext(original)}"] if original else []),
+        ]
 
     def _recipients(self) -> bool:
         """Name each recipient; return whether one was taken."""
@@ -446,7 +470,8 @@ class Transaction:
         return bool(self.accepted)
 
     def _recipient(self, address: str) -> None:
-        reply, class_ = self._ask(Phase.RCPT, f"RCPT TO:<{address}>", self.timeouts.rcpt)
+        command = " ".join((f"RCPT TO:<{address}>", *self._wishes_of(address)))
+        reply, class_ = self._ask(Phase.RCPT, command, self.timeouts.rcpt)
         if class_ is None:
             self.accepted.append(address)
         elif replies.wants_next_transaction(reply):

@@ -96,6 +96,7 @@ class HostResult:
     mta_sts: str = ""  # what the domain's MTA-STS policy says of it, enforced or not
     starttls_offered: bool | None = None
     protocol: str = ""
+    takes_wishes: bool = False  # it offered DSN (RFC 3461), so reports of success are its own affair
     cipher: str = ""
     chain_fingerprints: tuple[str, ...] = ()  # SHA-256, hexadecimal, the host's own first
     subject: str = ""

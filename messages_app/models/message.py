@@ -29,6 +29,9 @@ class Message(models.Model):
     # RFC 6152 BODY=8BITMIME and RFC 6531 SMTPUTF8, as the client declared them.
     body_8bit = models.BooleanField(default=False)
     smtputf8 = models.BooleanField(default=False)
+    # RFC 3461: ENVID as it was before its encoding, and RET (FULL, HDRS or nothing).
+    envelope_id = models.CharField(max_length=100, blank=True)
+    report_content = models.CharField(max_length=4, blank=True)
     # Who wrote it, where it was written in the portal.
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -47,6 +47,9 @@ class Recipient(models.Model):
     # The address folded for comparison (`messages_app.rules.mailbox.fold`).
     mailbox = models.CharField(max_length=640, db_index=True)
     destination = models.CharField(max_length=255)
+    # RFC 3461: NOTIFY (NEVER, or events with commas; "" where nothing was asked), and ORCPT as type;address.
+    report_notify = models.CharField(max_length=24, blank=True)
+    original_recipient = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=10, choices=State.choices(), default=State.QUEUED)
     # Why it is in this state: a result type or reason code, and one plain sentence.
     reason = models.CharField(max_length=64, blank=True)
