@@ -70,6 +70,7 @@ LABELS = {
     "tls_grace": "Time to wait for TLS",
     "max_queue": "Time in the queue",
     "hold_oversize": "Hold what is too big",
+    "late_release": "Deliver held mail late",
     "cool_down": "Time between registration and reading",
 }
 HELP = {
@@ -82,6 +83,7 @@ HELP = {
     "tls_grace": f"How long to keep trying where TLS used to work and suddenly does not. Empty: 1 hour. {DURATION}",
     "max_queue": f"How long to keep trying at all. Empty: 5 days. {DURATION}",
     "hold_oversize": "Hold in the portal what the other server finds too big. Otherwise it bounces.",
+    "late_release": "Deliver what was held for want of TLS once it can be had, if nobody has opened it.",
     "cool_down": "Who registered reads only after this long, so that an alarm comes in time. Empty: at once. "
     f"{DURATION}",
     "trusted": "These certificates replace the public CAs for this pattern: nothing else is believed there any more.",
@@ -217,6 +219,7 @@ class DomainPolicyAdmin(AuditedAdmin):
         "tls_grace",
         "max_queue",
         "hold_oversize",
+        "late_release",
         "first_contact",
         "cool_down",
         "rights",

@@ -43,12 +43,18 @@ PERMISSIONS: dict[Role, tuple[str, ...]] = {
         "messages_app.view_bucketkey",
         "messages_app.view_delegation",
         "gateway.view_domainhistory",
+        "gateway.view_publishedpolicy",
         "accounts.view_user",
     ),
     # Finds the message that is to be reviewed; whether its content opens is asked there, with a reason.
     Role.REVIEWER: _TRACE,
     # Decides how each domain is reached, and sees what came of it.
-    Role.POLICY_ADMIN: (*_TRACE, *_every("view", "add", "change", "delete"), "gateway.view_domainhistory"),
+    Role.POLICY_ADMIN: (
+        *_TRACE,
+        *_every("view", "add", "change", "delete"),
+        "gateway.view_domainhistory",
+        "gateway.view_publishedpolicy",
+    ),
     # Keeps mail moving and lets people in again.
     Role.OPERATOR: (
         *_TRACE,
@@ -58,6 +64,7 @@ PERMISSIONS: dict[Role, tuple[str, ...]] = {
         "messages_app.view_delegation",
         "messages_app.delete_delegation",
         "gateway.view_domainhistory",
+        "gateway.view_publishedpolicy",
         "accounts.view_user",
         "accounts.change_user",
     ),

@@ -16,6 +16,7 @@ POLICY = {
     "level": "verify",
     "on_tls_failure": "portal",
     "hold_oversize": "on",
+    "late_release": "on",
     "first_contact": "code",
 }
 NO_INLINES = {"domains-TOTAL_FORMS": 0, "domains-INITIAL_FORMS": 0}
