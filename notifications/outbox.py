@@ -1,7 +1,7 @@
 """Send the notices that are due: claim, compose, hand over, record. A notice sent twice does no harm."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from uuid import uuid4
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from messages_app import audit
 from messages_app.rules.states import IN_PORTAL, State
+from messages_app.time_zones import zone
 from notifications import genuine, invitations, transport, unreachable
 from notifications.identifiers import identifier
 from notifications.mail import (
@@ -61,7 +62,8 @@ def send(notice: Notice) -> None:
         return
     mark = Mark(identifier(notice.pk), genuine.give_code(notice))
     try:
-        transport.send(_mail(notice), _language(notice), mark)
+        with timezone.override(_zone(notice)):
+            transport.send(_mail(notice), _language(notice), mark)
     except transport.NotSent as problem:
         _failed(notice, problem)
     else:
@@ -78,6 +80,14 @@ def _is_pointless(notice: Notice) -> bool:
         return False
     pointed = IN_PORTAL if notice.kind == Notice.Kind.FIRST else {State.HELD}
     return notice.recipient is None or notice.recipient.state not in pointed
+
+
+def _zone(notice: Notice) -> tzinfo | None:
+    """Return the time zone that whoever is told has chosen, None (the portal's own) where none is known."""
+    if notice.recipient and notice.kind in TO_READER:
+        return zone(getattr(notice.recipient.claimed_by, "time_zone", ""))
+    owner = notice.user
+    return zone(owner.time_zone) if owner is not None and owner.email == notice.to_address else None
 
 
 def _language(notice: Notice) -> str:

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import tzinfo
 from ipaddress import ip_address
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import suspend_request
@@ -22,6 +20,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from messages_app.time_zones import zone
 from messages_app.views import unsent
 from portal.accounts.flows import session_age
 from portal.accounts.models import User
@@ -95,18 +94,10 @@ class PreferencesMiddleware:
         if not request.user.is_authenticated:
             return self.get_response(request)
         language = request.user.language or translation.get_language()
-        with timezone.override(_zone(request.user.time_zone)), translation.override(language):
+        with timezone.override(zone(request.user.time_zone)), translation.override(language):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         return response
-
-
-def _zone(name: str) -> tzinfo | None:
-    """Return the zone called `name`; None (the portal's own) for none, and for one that this system doesn't know."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
 
 
 class StaffSecondFactorMiddleware:

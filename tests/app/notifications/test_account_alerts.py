@@ -1,6 +1,6 @@
 """What the alert about a reset says: that earlier mail is locked, only where it is."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -35,3 +35,15 @@ def test_an_account_by_a_provider_is_told_without_a_password(teller, release, la
     assert len(second - first) == 1
     word = {"en": "password", "de": "Passwort", "fr": "mot de passe", "es": "contraseña", "ar": "كلمة مرور"}[language]
     assert word not in (second - first).pop()
+
+
+@pytest.mark.parametrize(("chosen", "shown"), [("Asia/Tokyo", "18:00"), ("", "09:00"), ("Moon/Sea", "09:00")])
+def test_an_owner_is_told_times_of_their_own_zone(db, monkeypatch, settings, chosen, shown):
+    settings.TIME_ZONE = "UTC"
+    said = []
+    monkeypatch.setattr(transport, "send", lambda letter, *_more: said.append(mail.compose(letter).body))
+    moment = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    tell_changed(make_user(time_zone=chosen, language="de"), "signed_in", Client("192.0.2.1", "Firefox"), moment)
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    outbox.send(notice)
+    assert shown in said[0]
