@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 _ANY = UUID(int=0)
 
 
+# By whether it is unread, and whether it can be read.
+_CLASSES = {
+    (unread, readable): f"{' mail-row-unread' if unread else ''}{'' if readable else ' mail-row-gone'}"
+    for unread in (False, True)
+    for readable in (False, True)
+}
+
+
 class Line(TypedDict):
     """What one line says; "" for what it doesn't."""
 
     unread: bool
-    gone: bool
+    # Of the line, each behind a space.
+    classes: str
     url: str
     sender: str
     subject: str
@@ -58,7 +67,7 @@ def _line(row: "Row", url: str, times: Times) -> Line:
     ends_at, held_at = row.ends_at if row.readable else None, row.recipient.held_at
     return {
         "unread": row.unread,
-        "gone": not row.readable,
+        "classes": _CLASSES[row.unread, row.readable],
         "url": url,
         "sender": who(headers["from"]) if headers else senders.shown_as(row.recipient.message) or _("Sender unknown"),
         "subject": _subject(row),
