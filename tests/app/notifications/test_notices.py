@@ -22,6 +22,8 @@ NOW = timezone.now()
 EVERY_MAIL = [
     mail.FirstNotice(RITA, SAM, "Sam Moore", NOW, "http://localhost:8000/open/x/"),
     mail.HeldReport(SAM, (mail.HeldCopy(RITA, "mx1.partner.example offered no STARTTLS"),), NOW, NOW),
+    mail.Released(RITA, RITA, SAM, NOW, to_sender=False),
+    mail.Released(SAM, RITA, SAM, NOW, to_sender=True),
     mail.CodeMail(RITA, "K7Q2ZD", "Otter 41", "open"),
     mail.AccountAlert(RITA, "registered", "owner", RITA, NOW, "192.0.2.1", "Firefox on Linux", "http://localhost/n/"),
     mail.AccountAlert(SAM, "registered", "sender", RITA, NOW, "192.0.2.1", "Firefox on Linux", "http://localhost/n/"),
@@ -124,7 +126,7 @@ def test_no_notice_has_a_field_for_content():
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
         "occasion", "status", "delivered", "locked", "release_url", "over", "phrase",
-        "account", "unread", "other",
+        "account", "unread", "other", "to_sender", "lost",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed

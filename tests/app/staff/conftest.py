@@ -10,7 +10,15 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from gateway.models import AppPassword, DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
+from gateway.models import (
+    AppPassword,
+    DomainHistory,
+    DomainPolicy,
+    HomeDomain,
+    PublishedPolicy,
+    Relay,
+    TrustedCertificate,
+)
 from messages_app import audit, audit_chain, hold
 from messages_app.models import Attempt, AuditHead, AuditLink, BucketKey, Delegation, KeyWrap, Message, Recipient
 from notifications.models import Notice
@@ -191,6 +199,7 @@ def everything(db) -> dict[str, object]:
     DomainPolicy.objects.create(pattern="partner.example")
     TrustedCertificate.objects.create(name="Partner CA", pem=ca_pem())
     DomainHistory.objects.create(domain="partner.example")
+    PublishedPolicy.objects.create(domain="partner.example", used_at=now, next_look_at=now)
     office = User.objects.create_user("office@partner.example")
     Delegation.objects.create(owner=office, address="otto@partner.example", invited_at=now)
     return {name: model.objects.first() for name, model in MODELS.items()}
