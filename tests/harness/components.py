@@ -6,8 +6,10 @@ end of the run; under CI=true it fails the test: nothing is left out unseen.
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -18,6 +20,7 @@ class Component:
     programs: tuple[str, ...]
     package: str
     needs_root: bool = False
+    perl_module: str = ""
 
 
 COMPONENTS = {
@@ -27,9 +30,11 @@ COMPONENTS = {
     "smtp-sink": Component(("smtp-sink",), "postfix"),
     "stunnel": Component(("stunnel",), "stunnel4"),
     "chromium": Component(("chromium",), "chromium"),
-    "swaks": Component(("swaks",), "swaks"),
+    "swaks": Component(("swaks", "perl"), "swaks libnet-ssleay-perl", perl_module="Net::SSLeay"),
+    "msmtp": Component(("msmtp",), "msmtp"),
     "nginx": Component(("nginx",), "nginx-light"),
     "openssl": Component(("openssl",), "openssl"),
+    "testssl": Component(("testssl",), "testssl.sh"),
     "nsd": Component(("nsd",), "nsd"),
     "unbound": Component(("unbound",), "unbound"),
     "ldns": Component(("ldns-keygen", "ldns-signzone"), "ldnsutils"),
@@ -72,9 +77,17 @@ def why_missing(name: str) -> str:
     component = COMPONENTS[name]
     if not all(program(each) for each in component.programs):
         return f"needs {name}: apt-get install {component.package}"
+    if component.perl_module and not _perl_has(component.perl_module):
+        return f"needs {component.perl_module} for {name}: apt-get install {component.package}"
     if component.needs_root and os.geteuid() != 0:
         return f"needs {name} started by root: run the tests as root or in the container"
     return ""
+
+
+@cache
+def _perl_has(module: str) -> bool:
+    """Return whether Perl finds `module`."""
+    return subprocess.run([require("perl"), f"-M{module}", "-e1"], capture_output=True, check=False).returncode == 0
 
 
 def missing(names: Iterable[str]) -> list[str]:
