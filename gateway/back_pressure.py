@@ -59,7 +59,7 @@ class BackPressure:
         before, self._why = self._why, why
         if bool(why) != bool(before):
             event = audit.Event.INTAKE_PAUSED if why else audit.Event.INTAKE_RESUMED
-            facts = {"reason": why or before, "waiting": depth, "age": int(age), "free": self._free}
+            facts: dict[str, Any] = {"reason": why or before, "waiting": depth, "age": int(age), "free": self._free}
             (log.error if why else log.info)("back_pressure", paused=bool(why), **facts)
             self._submit(lambda: audit.record(event, **facts))
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from gateway import queue
@@ -112,3 +113,12 @@ def test_a_lease_that_ran_out_is_not_taken_back(message, settings):
     other = claim(now + lease_of(settings, 1.1))
     assert len(other) == 2
     assert queue.keep(mine, now + lease_of(settings, 1.2)) == 0
+
+
+def test_what_is_due_is_found_by_an_index_however_many_ended_rows_there_are(db):
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL plans by statistics, which a test has none of")
+    due = queue.due(timezone.now())
+    claimed = due.filter(destination=DOMAIN).order_by("next_attempt_at", "id").values("pk")
+    for rows in (claimed, due.values("destination").distinct()):
+        assert "INDEX recipient_due" in rows.explain()
