@@ -147,12 +147,13 @@ def test_unsigned_records_count_for_nothing(world):
 
 
 @pytest.mark.parametrize("name", ["none", "unsigned"])
-def test_dane_only_holds_what_has_no_signed_records(world, name):
+def test_dane_only_sends_nothing_where_there_are_no_signed_records(world, name):
     domain, partner = world.partners[name]
     address, before = f"otto@{domain}", len(partner.line.conversations)
     world.server.ask("DomainPolicy.objects.create(pattern=address, level='dane-only')", address=address)
     world.server.submit(address, telltale(address, Canary()))
-    assert world.server.wait_for_state(address, "held")[0]["reason"] == "dane-required"
+    # Deferred where another test had mail delivered there already: a domain that had TLS is given its grace.
+    assert world.server.wait_for_state(address, "held", "deferred")[0]["reason"] == "dane-required"
     assert len(partner.line.conversations) == before
 
 
