@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from gateway.models import DomainHistory
+from gateway.models import DomainHistory, PublishedPolicy
 from messages_app import drafts, search
 from messages_app.ids import uuid7
 from messages_app.models import Attempt, AuditEvent, AuditLink, BucketKey, Draft, KeyWrap, Message, Recipient
@@ -152,6 +152,7 @@ ADMIN = {
     "messages_app_bucketkey",
     "notifications_notice",
     "gateway_domainhistory",
+    "gateway_publishedpolicy",
     "accounts_user",
 }
 
@@ -175,6 +176,8 @@ def grow_all(first: int, count: int) -> None:
         BucketKey(id=f"spool-{number}", public_key=b"", signature=b"", created_at=now) for number in numbers
     )
     DomainHistory.objects.bulk_create(DomainHistory(domain=f"d{number}.example") for number in numbers)
+    looked = {"used_at": now, "next_look_at": now}
+    PublishedPolicy.objects.bulk_create(PublishedPolicy(domain=f"d{number}.example", **looked) for number in numbers)
     User.objects.bulk_create(User(email=f"user{number}@partner.example") for number in numbers)
 
 

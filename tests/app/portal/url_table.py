@@ -313,6 +313,7 @@ MODELS = {
     "messages_app.bucketkey": Model((AUDITOR, OPERATOR, SUPERUSER)),
     "notifications.notice": Model(WITH_ROLE),
     "gateway.domainhistory": Model(_ALL),
+    "gateway.publishedpolicy": Model(_ALL),
     "gateway.domainpolicy": Model(_ALL, _RULES),
     "gateway.relay": Model(_ALL, _RULES),
     "gateway.apppassword": Model(_ALL, _RULES),

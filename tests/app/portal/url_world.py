@@ -25,7 +25,15 @@ from django.utils import timezone
 from fido2 import cose, webauthn
 from fido2.utils import websafe_encode
 
-from gateway.models import AppPassword, DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
+from gateway.models import (
+    AppPassword,
+    DomainHistory,
+    DomainPolicy,
+    HomeDomain,
+    PublishedPolicy,
+    Relay,
+    TrustedCertificate,
+)
 from messages_app import drafts
 from messages_app.models import (
     AuditHead,
@@ -334,6 +342,7 @@ def _staff_rows(world: World) -> None:
     DomainPolicy.objects.create(pattern="partner.example")
     TrustedCertificate.objects.create(name="Partner CA", pem=ca_pem())
     DomainHistory.objects.create(domain="partner.example")
+    PublishedPolicy.objects.create(domain="partner.example", used_at=timezone.now(), next_look_at=timezone.now())
     Notice.objects.create(
         kind="first", to_address=RITA, recipient=world.copy, created_at=now, next_attempt_at=now,
         parameters={"sender_name": NAME},
