@@ -11,9 +11,9 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
+from gateway.app_passwords import new_password
 from gateway.envelope import Client
 from gateway.models import AppPassword
-from gateway.rules.app_passwords import new_password
 from gateway.rules.throttle import Throttle
 from gateway.smtp import reply
 from gateway.smtp.login import Credentials

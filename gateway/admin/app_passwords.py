@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from gateway.admin.audited import AuditedAdmin
+from gateway.app_passwords import new_password, new_username
 from gateway.models import AppPassword
-from gateway.rules.app_passwords import new_password, new_username
 from messages_app.admin import display
 from messages_app.audit import Event
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from gateway.app_passwords import new_password, new_username
 from gateway.envelope import Connection
 from gateway.logins import network_of
 from gateway.relay_limits import RelayLimits
-from gateway.rules.app_passwords import new_password, new_username
 from gateway.rules.intake import MANY_CONNECTIONS, MANY_MESSAGES, Submitter, is_full, judge_sender
 from gateway.rules.networks import parse_networks
 from gateway.rules.throttle import Throttle
