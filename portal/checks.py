@@ -42,7 +42,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _listens_on_loopback() -> bool:
-    return is_loopback(settings.SMTPD_LISTEN.rpartition(":")[0])
+    places = (settings.SMTPD_LISTEN, settings.SMTPD_SUBMISSION_LISTEN, settings.SMTPD_SUBMISSIONS_LISTEN)
+    hosts = (place.strip().rpartition(":")[0] for text in places for place in text.split(",") if place)
+    return all(is_loopback(host) for host in hosts)
 
 
 def _everything_is_loopback() -> bool:
