@@ -189,8 +189,8 @@ class Session(asyncio.Protocol):
                 self._transport.abort()
             return
         allowed = timers.data + self._data_bytes / timers.data_rate
-        in_data = self._server.is_in_content and self._data_began is not None
-        if now - self._touched > timers.idle or (in_data and now - self._data_began > allowed):
+        began = self._data_began if self._server.is_in_content else None
+        if now - self._touched > timers.idle or (began is not None and now - began > allowed):
             self._server.close(reply.TIMED_OUT)
             self._flush()
 
