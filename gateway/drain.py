@@ -1,10 +1,12 @@
-"""Drain one destination: claim what is due, deliver message by message, record each before the next."""
+"""Drain one destination: claim what is due, deliver it a slice at a time, record each slice before the next."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -17,13 +19,15 @@ from gateway.delivery import Connections, Report
 from gateway.envelope import ReportWish
 from gateway.heartbeat import beating
 from gateway.nudges import nudge
+from gateway.record_taken import Tried
 from gateway.routes import RouteTable
-from gateway.rules.concurrency import feedback, nobody_answered
+from gateway.rules.concurrency import Feedback, feedback, nobody_answered
 from gateway.rules.outcome import HostResult
 from gateway.rules.routing import Decision, Route
-from messages_app.models import Message, Recipient
+from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.raw import open_raw
 from messages_app.sealing import unseal
+from messages_app.sealing.content import ContentKey
 from messages_app.where import where
 
 log = structlog.get_logger()
@@ -37,7 +41,45 @@ BEATS_A_LEASE = 4
 # A host that is away: so many messages are put off at once, without asking it again for each.
 MOST_PUT_OFF = 1000
 
+# A slice is what goes out in about this time: so much is in doubt at once, where the worker is killed.
+SLICE_SECONDS = 1.0
+SLICE_GROWTH = 4
+
 NextHop = tuple[str, tuple[str, int] | None]
+Job = tuple[Route, list[Recipient]]
+Key = Callable[[], ContentKey]
+
+
+class LeaseLost(Exception):  # noqa: N818, reads as what happened
+    """Another worker has a row that this one was about to send."""
+
+
+class Sending:
+    """The copies of a slice: all of them become `sending` just before the first MAIL, in one commit."""
+
+    def __init__(self, recipients: Sequence[Recipient]) -> None:
+        self._recipients = recipients
+        self._ours: set[UUID] | None = None
+
+    def start(self, recipients: Sequence[Recipient]) -> None:
+        """Save that the transaction for `recipients` begins, before its first command. Raises LeaseLost."""
+        if self._ours is None:
+            self._ours = {one.pk for one in queue.start(self._recipients, timezone.now())}
+            _give_connection_back()
+        if not self._ours.issuperset(one.pk for one in recipients):
+            raise LeaseLost
+
+
+@dataclass
+class Pace:
+    """How many messages a slice has: one at first, and then as many as go out in about a second."""
+
+    size: int = 1
+
+    def note(self, count: int, seconds: float) -> None:
+        """Learn from a slice of `count` messages."""
+        in_time = int(SLICE_SECONDS * count / max(seconds, 0.001))
+        self.size = max(1, min(in_time, self.size * SLICE_GROWTH, BATCH))
 
 
 @dataclass
@@ -51,6 +93,7 @@ class Round:
     gave_back: bool = False
     away: dict[NextHop, Report] = field(default_factory=dict)
     working: Sequence[Recipient] = ()
+    pace: Pace = field(default_factory=Pace)
 
     def goes_on(self) -> bool:
         """Return whether another batch is to be claimed. What only has to be put off takes no time."""
@@ -89,32 +132,62 @@ def _go_round(current: Round) -> bool:
 
 
 def _work_off(batch: Sequence[Recipient], current: Round) -> None:
-    """Handle each job of a claimed batch. One bad row never fails the others.
+    """Handle each job of a claimed batch, a slice at a time. One bad row never fails the others.
 
     What is left when time is up is given back: behind one slow host it would wait for hours.
     """
+    claimed = time.monotonic()
+    jobs = deque(_jobs(batch))
     first = True
-    for route, recipients in _jobs(batch):
-        if current.is_over() and _next_hop(route) not in current.away and not first:
-            queue.give_back(recipients)
+    while jobs:
+        if current.is_over() and _next_hop(jobs[0][0]) not in current.away and not first:
+            queue.give_back(jobs.popleft()[1])
             current.gave_back = True
             continue
         first = False
-        current.handled += 1
-        try:
-            _handle_alive(route, recipients, current)
-        except Exception as error:  # the lease ends, and the sweep judges what the row says then
-            log.error("drain.broken", message=str(recipients[0].message_id), error=where(error))
+        some = _next_slice(jobs, current.pace.size)
+        current.handled += len(some)
+        _handle_alive(_renewed(some, claimed), current)
 
 
-def _handle_alive(route: Route, recipients: list[Recipient], current: Round) -> None:
-    """Handle one job, its lease renewed as long as that takes: a large message may go over a slow link."""
-    mine = queue.renew(recipients, timezone.now())
-    if not mine:
+def _next_slice(jobs: "deque[Job]", size: int) -> list[Job]:
+    """Take from `jobs` the first, and what goes the same way behind it, up to `size`."""
+    some = [jobs.popleft()]
+    while jobs and len(some) < size and _goes_out(some[0]) and _goes_out(jobs[0]) and _same_way(some[0], jobs[0]):
+        some.append(jobs.popleft())
+    return some
+
+
+def _goes_out(job: Job) -> bool:
+    route, recipients = job
+    return route.decision is Decision.DELIVER and recipients[0].destination != settings.PORTAL_HOST.lower()
+
+
+def _same_way(one: Job, other: Job) -> bool:
+    return _next_hop(one[0]) == _next_hop(other[0])
+
+
+def _renewed(jobs: Sequence[Job], claimed: float) -> list[Job]:
+    """Return the jobs with what is still ours of them; the lease of a batch that waited is renewed first."""
+    if time.monotonic() - claimed < settings.DELIVERY_LEASE_SECONDS / BEATS_A_LEASE:
+        return list(jobs)
+    now = timezone.now()
+    renewed = [(route, queue.renew(recipients, now)) for route, recipients in jobs]
+    return [(route, recipients) for route, recipients in renewed if recipients]
+
+
+def _handle_alive(jobs: Sequence[Job], current: Round) -> None:
+    """Handle a slice, its leases renewed as long as that takes: a large message may go over a slow link."""
+    if not jobs:
         return
-    current.working = mine
+    current.working = [recipient for _, recipients in jobs for recipient in recipients]
     try:
-        _handle(route, mine, current)
+        if _goes_out(jobs[0]):
+            _send(jobs, current)
+        else:
+            _keep(*jobs[0])
+    except Exception as error:  # the lease ends, and the sweep judges what the row says then
+        log.error("drain.broken", message=str(current.working[0].message_id), error=where(error))
     finally:
         current.working = ()
 
@@ -129,16 +202,14 @@ def _jobs(batch: Sequence[Recipient]) -> Iterator[tuple[Route, list[Recipient]]]
         yield from by_route.items()
 
 
-def _handle(route: Route, recipients: list[Recipient], current: Round) -> None:
-    """Deliver, hold or refuse one message's recipients, and record it."""
+def _keep(route: Route, recipients: list[Recipient]) -> None:
+    """Record what goes to no host: it is for the portal itself, held by policy, or refused."""
     if recipients[0].destination == settings.PORTAL_HOST.lower():
         _take(recipients)
     elif route.decision is Decision.HOLD:
         record.held_by_policy(recipients, route, timezone.now())
-    elif route.decision is Decision.REFUSE:
-        record.refused(recipients, route, timezone.now())
     else:
-        _attempt(route, recipients, current)
+        record.refused(recipients, route, timezone.now())
 
 
 def _take(recipients: list[Recipient]) -> None:
@@ -155,18 +226,51 @@ def _take(recipients: list[Recipient]) -> None:
         record.put_off(recipients, timezone.now())
 
 
-def _attempt(route: Route, recipients: list[Recipient], current: Round) -> None:
+def _send(jobs: Sequence[Job], current: Round) -> None:
+    """Send a slice over one connection where the host allows, and record it; what time did not allow is given back."""
+    sending = Sending([recipient for _, recipients in jobs for recipient in recipients])
+    keys = _keys([recipients[0].message for _, recipients in jobs])
+    tried: list[Tried] = []
+    began = time.monotonic()
+    try:
+        for number, (route, recipients) in enumerate(jobs):
+            if number and time.monotonic() - began > MOST_SECONDS:
+                queue.give_back(recipients)
+                current.gave_back = True
+            elif one := _attempt(route, recipients, current, sending, keys):
+                tried.append(one)
+    finally:
+        _learn(tried, current)
+        record.attempted_together(tried)
+    current.pace.note(len(jobs), time.monotonic() - began)
+
+
+def _attempt(
+    route: Route, recipients: list[Recipient], current: Round, sending: Sending, keys: Mapping[UUID, Key]
+) -> Tried | None:
+    """Return what an attempt showed; None where it broke by a fault of our own, which is recorded."""
     started_at = timezone.now()
     try:
-        report = _report(route, recipients, current)
+        report = _report(route, recipients, current, sending, keys)
     except Exception as error:  # our own fault, and no host has the message: judge nothing by it
         log.error("delivery.broken", message=str(recipients[0].message_id), error=where(error))
         record.put_off(recipients, timezone.now())
-        return
-    record.attempted(recipients, report, route, started_at, timezone.now())
+        return None
+    return Tried(recipients, report, route, started_at, timezone.now())
 
 
-def _report(route: Route, recipients: list[Recipient], current: Round) -> Report:
+def _learn(tried: Sequence[Tried], current: Round) -> None:
+    """Note how much the destination takes at once, by the worst that a slice has shown."""
+    told = {feedback(each.report.results) for each in tried}
+    for each in (Feedback.LESS, Feedback.MORE):
+        if each in told:
+            lanes.learn(current.destination, each)
+            return
+
+
+def _report(
+    route: Route, recipients: list[Recipient], current: Round, sending: Sending, keys: Mapping[UUID, Key]
+) -> Report:
     """Return what an attempt shows; where the last one found nobody there, that, without asking again.
 
     With a thousand messages and minutes to wait for each greeting the last would be asked about for days.
@@ -174,10 +278,9 @@ def _report(route: Route, recipients: list[Recipient], current: Round) -> Report
     known = current.away.get(_next_hop(route))
     if known:
         return Report(known.results, route.policy)
-    job = _job(recipients[0].message, route, recipients)
+    job = _job(recipients, route, sending, keys[recipients[0].message_id])
     _give_connection_back()
     report = delivery.attempt(job, delivery_settings(), current.connections)
-    lanes.learn(current.destination, feedback(report.results))
     if nobody_answered(report.results):
         current.away[_next_hop(route)] = Report(tuple(map(_not_again, report.results)), route.policy)
     return report
@@ -191,8 +294,9 @@ def _next_hop(route: Route) -> NextHop:
     return (route.domain, route.next_hop)
 
 
-def _job(message: Message, route: Route, recipients: Sequence[Recipient]) -> delivery.Job:
-    key = unseal.spool_key(message)
+def _job(recipients: Sequence[Recipient], route: Route, sending: Sending, open_key: Key) -> delivery.Job:
+    message = recipients[0].message
+    key = open_key()
 
     return delivery.Job(
         reverse_path=message.reverse_path,
@@ -204,19 +308,25 @@ def _job(message: Message, route: Route, recipients: Sequence[Recipient]) -> del
         smtputf8=message.smtputf8,
         envelope_id=message.envelope_id,
         wishes={r.address: ReportWish(r.report_notify, r.original_recipient) for r in recipients},
-        starting=partial(_start, recipients),
+        starting=partial(sending.start, recipients),
     )
 
 
-class LeaseLost(Exception):  # noqa: N818, reads as what happened
-    """Another worker has a row that this one was about to send."""
-
-
-def _start(recipients: Sequence[Recipient]) -> None:
-    """Save that the transaction begins, before its first command."""
-    if len(queue.start(recipients, timezone.now())) != len(recipients):
-        raise LeaseLost
-    _give_connection_back()
+def _keys(messages: Sequence[Message]) -> dict[UUID, Key]:
+    """Return for each message what opens its data key; asked of the database for all of them together."""
+    of_all = {"message_id__in": [message.pk for message in messages]}
+    wraps = {
+        wrap.message_id: wrap for wrap in KeyWrap.objects.filter(**of_all, type=KeyWrap.Type.SPOOL).order_by("-pk")
+    }
+    addresses: dict[UUID, list[str]] = {}
+    for pk, address in Recipient.objects.filter(**of_all).values_list("message_id", "address"):
+        addresses.setdefault(pk, []).append(address)
+    return {
+        message.pk: partial(unseal.open_wrap, wrap, message, addresses[message.pk])
+        if (wrap := wraps.get(message.pk))
+        else partial(unseal.spool_key, message)
+        for message in messages
+    }
 
 
 def _give_connection_back() -> None:

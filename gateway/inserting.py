@@ -89,7 +89,7 @@ class Inserter:
 
     def _into(self) -> str:
         quote = connection.ops.quote_name
-        return f"{quote(self._table)} ({', '.join(quote(field.column) for field in self._fields)})"
+        return f"{quote(self._table)} ({', '.join(quote(str(field.column)) for field in self._fields)})"
 
     def _convert(self, rows: Iterable[Model]) -> Iterator[Row]:
         """Yield the rows' values as the driver takes them."""

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import BooleanField, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
 from messages_app import audit
 from messages_app.models import Recipient
@@ -77,12 +78,16 @@ def make_due(recipient: Recipient, now: datetime) -> bool:
 
 
 def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
-    """Move `recipients` to sending, saved before the network is touched; return those still ours."""
-    started = []
-    for recipient in recipients:
-        if _ours(recipient).update(state=State.SENDING, lease_until=now + lease()):
-            recipient.state = State.SENDING
-            started.append(recipient)
+    """Move `recipients`, of one message or several, to sending; return those still ours. Saved before MAIL is said."""
+    tokens = {recipient.pk: recipient.lease_token for recipient in recipients}
+    waiting = Recipient.objects.filter(pk__in=tokens, state__in=WAITING)
+    with transaction.atomic():
+        rows = waiting.select_for_update().order_by("pk").values_list("pk", "lease_token")
+        ours = {pk for pk, token in rows if token == tokens[pk]}
+        Recipient.objects.filter(pk__in=ours).update(state=State.SENDING, lease_until=now + lease())
+    started = [recipient for recipient in recipients if recipient.pk in ours]
+    for recipient in started:
+        recipient.state = State.SENDING
     return started
 
 
@@ -114,9 +119,12 @@ def keep(recipients: Sequence[Recipient], now: datetime) -> int:
 
 
 def give_back(recipients: Sequence[Recipient]) -> None:
-    """End the lease of rows that were claimed and not started, so that another drain may have them at once."""
+    """End the lease of rows that no host was told of, so that another drain may have them at once."""
     for recipient in recipients:
         _ours(recipient).update(lease_token=None, lease_until=None)
+        if recipient.state == State.SENDING:
+            begun = Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state=State.SENDING)
+            begun.update(state=State.DEFERRED, next_attempt_at=timezone.now(), lease_token=None, lease_until=None)
 
 
 def _ours(recipient: Recipient) -> QuerySet[Recipient]:

@@ -20,6 +20,7 @@ from django.db.models import F, Q
 from gateway import first_contact, reports
 from gateway.delivery import Report
 from gateway.models import DomainHistory
+from gateway.record_taken import Tried, taken_together
 from gateway.rules import retry
 from gateway.rules.outcome import Action, History, Verdict
 from gateway.rules.routing import Route
@@ -58,6 +59,21 @@ def attempted(
 ) -> None:
     """Judge an attempt for each of `recipients` and record it."""
     _finish(persistently(partial(_save, recipients, report, route, started_at, now)), now)
+
+
+def attempted_together(tried: Sequence[Tried]) -> None:
+    """Record several attempts: what was taken in one transaction, everything else each by itself."""
+    taken = [each for each in tried if each.was_taken()]
+    try:
+        if taken:
+            persistently(partial(taken_together, taken, taken[-1].ended_at))
+    except Exception as error:  # one bad row must not fail the others
+        log.error("record.together_broken", error=where(error))
+        taken = []
+    recorded = set(map(id, taken))
+    for each in tried:
+        if id(each) not in recorded:
+            attempted(each.recipients, each.report, each.route, each.started_at, each.ended_at)
 
 
 def persistently(save: Callable[[], T]) -> T:

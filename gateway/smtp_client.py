@@ -105,7 +105,13 @@ class VerifiedSession:
     def command(self, phase: Phase, line: str, wait: float) -> Reply:
         """Send a command and return its reply. Raises HostFailed where the connection is of no more use."""
         with self.guard(phase):
-            reply = self.wire.command(line, wait)
+            self.wire.send(line.encode() + b"\r\n", wait)
+        return self.reply(phase, wait)
+
+    def reply(self, phase: Phase, wait: float) -> Reply:
+        """Return the next reply. Raises HostFailed where the connection is of no more use."""
+        with self.guard(phase):
+            reply = self.wire.reply(wait)
             self._last_used = time.monotonic()
         if reply.code == 421:  # noqa: PLR2004, the host says good-bye
             self.close()
@@ -420,8 +426,45 @@ class Transaction:
             return
         self.session.reset()
         self.session.dirty = True
-        if self._mail() and self._recipients():
-            self._content()
+        if "PIPELINING" in self.session.extensions:
+            self._pipelined()
+        elif self._mail() and self._recipients():
+            self._content(*self._ask(Phase.DATA, "DATA", self.timeouts.data))
+
+    def _pipelined(self) -> None:
+        """Say MAIL, every RCPT and DATA at once, and hear the replies in that order (RFC 2920)."""
+        unwritable = [address for address in self.recipients if _UNSENDABLE.search(address)]
+        self._settle(unwritable, UNWRITABLE)
+        addresses = [address for address in self.recipients if address not in self.answers]
+        if not addresses:
+            return
+        lines = [self._mail_command(), *map(self._rcpt_command, addresses), "DATA", ""]
+        with self.session.guard(Phase.MAIL):
+            self.session.wire.send("\r\n".join(lines).encode(), self.timeouts.mail)
+        reply, class_ = self._hear(Phase.MAIL, self.timeouts.mail)
+        if class_:
+            self._refuse(addresses, Phase.MAIL, class_, reply)
+            self._hear_out(len(addresses))
+            return
+        for address in addresses:
+            self._named(address, *self._hear(Phase.RCPT, self.timeouts.rcpt))
+        if self.accepted:
+            self._content(*self._hear(Phase.DATA, self.timeouts.data))
+        else:
+            self._hear_out(0)
+
+    def _hear_out(self, recipients: int) -> None:
+        """Hear the replies to what was said in vain.
+
+        A host that waits for a message to nobody gets none: some would take an empty one (RFC 2920 section 3.1).
+        """
+        if self.session.closed:
+            return
+        for _ in range(recipients):
+            self._hear(Phase.RCPT, self.timeouts.rcpt)
+        _, class_ = self._hear(Phase.DATA, self.timeouts.data)
+        if class_ is None:
+            self.session.close()
 
     def _mail(self) -> bool:
         """Give the reverse-path; return whether it was taken."""
@@ -470,8 +513,13 @@ class Transaction:
         return bool(self.accepted)
 
     def _recipient(self, address: str) -> None:
-        command = " ".join((f"RCPT TO:<{address}>", *self._wishes_of(address)))
-        reply, class_ = self._ask(Phase.RCPT, command, self.timeouts.rcpt)
+        self._named(address, *self._ask(Phase.RCPT, self._rcpt_command(address), self.timeouts.rcpt))
+
+    def _rcpt_command(self, address: str) -> str:
+        return " ".join((f"RCPT TO:<{address}>", *self._wishes_of(address)))
+
+    def _named(self, address: str, reply: Reply, class_: Class | None) -> None:
+        """Note what the reply to one RCPT means."""
         if class_ is None:
             self.accepted.append(address)
         elif replies.wants_next_transaction(reply):
@@ -479,9 +527,8 @@ class Transaction:
         else:
             self._refuse([address], Phase.RCPT, class_, reply)
 
-    def _content(self) -> None:
+    def _content(self, reply: Reply, class_: Class | None) -> None:
         """Send the message and the dot apart: what is lost before the dot was not taken (rows 21 and 22)."""
-        reply, class_ = self._ask(Phase.DATA, "DATA", self.timeouts.data)
         if class_:
             self._refuse(self.accepted, Phase.DATA, class_, reply)
             return
@@ -501,7 +548,13 @@ class Transaction:
 
     def _ask(self, phase: Phase, line: str, wait: float) -> tuple[Reply, Class | None]:
         """Return the reply to a command and what it means. Raises HostFailed."""
-        reply = self.session.command(phase, line, wait)
+        with self.session.guard(phase):
+            self.session.wire.send(line.encode() + b"\r\n", wait)
+        return self._hear(phase, wait)
+
+    def _hear(self, phase: Phase, wait: float) -> tuple[Reply, Class | None]:
+        """Return the next reply and what it means. Raises HostFailed."""
+        reply = self.session.reply(phase, wait)
         with self.session.guard(phase):
             return reply, replies.judge_reply(phase, reply)
 

@@ -6,7 +6,7 @@ attempt's results together and applies them to one recipient. There is no answer
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -141,9 +141,14 @@ class HostResult:
 
     def to_evidence(self) -> dict[str, Any]:
         """Return every field as JSON can hold it; `class_` is called "class"."""
-        fields = _with_plain_class(asdict(self))
-        fields["replies"] = [_with_plain_class(reply) for reply in fields["replies"]]
+        fields = _with_plain_class(_shallow(self))
+        fields["replies"] = [_with_plain_class(_shallow(reply)) for reply in self.replies]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def _shallow(result: HostResult | RecipientReply) -> dict[str, Any]:
+    """Return the fields by name; `asdict` copies every value deeply, at a third of what a delivery costs."""
+    return {name: getattr(result, name) for name in result.__slots__}
 
 
 def _with_plain_class(fields: dict[str, Any]) -> dict[str, Any]:

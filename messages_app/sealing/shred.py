@@ -1,5 +1,6 @@
 """Shred: a copy's wraps, with the last wrap the bytes, and with a week over its bucket key."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from messages_app import audit, store
-from messages_app.models import BucketKey, KeyWrap, Message, Recipient
+from messages_app.models import AuditEvent, BucketKey, KeyWrap, Message, Part, Recipient
 from messages_app.rules.states import UNDECIDED
 from messages_app.sealing import keystore
 from messages_app.sealing.buckets import bucket_ends
@@ -43,6 +44,28 @@ def shred_spool(message: Message) -> bool:
     if message.recipients.filter(state__in=UNDECIDED).exists():
         return False
     return _shred(message.pk, message.wraps.filter(type=KeyWrap.Type.SPOOL))
+
+
+def shred_spools(message_ids: Collection[UUID], now: datetime) -> None:
+    """Do as `shred_spool` for many messages at once, in the caller's transaction."""
+    rows = Message.objects.select_for_update().filter(pk__in=message_ids, shredded_at=None).order_by("pk")
+    locked = set(rows.values_list("pk", flat=True))
+    undecided = Recipient.objects.filter(message_id__in=message_ids, state__in=UNDECIDED)
+    decided = set(message_ids) - set(undecided.values_list("message_id", flat=True))
+    wraps = KeyWrap.objects.filter(message_id__in=decided)
+    wraps.filter(type=KeyWrap.Type.SPOOL).delete()
+    bare = (locked & decided) - set(wraps.values_list("message_id", flat=True))
+    Part.objects.filter(message_id__in=bare).delete()
+    Message.objects.filter(pk__in=bare).update(sealed_raw=None, sealed_headers=None, shredded_at=now)
+    AuditEvent.objects.bulk_create(
+        [AuditEvent(at=now, event=audit.Event.MESSAGE_SHREDDED, actor="system", message_id=pk) for pk in bare]
+    )
+    transaction.on_commit(partial(_delete_all, bare))
+
+
+def _delete_all(message_ids: Collection[UUID]) -> None:
+    for message_id in message_ids:
+        store.delete(message_id)
 
 
 def _lock(message_id: UUID) -> Message:

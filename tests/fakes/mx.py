@@ -39,6 +39,7 @@ class Script:
     mail: str | list[str] = "250 2.1.0 ok"
     rcpt: str | list[str] | Callable[[str], str] = "250 2.1.5 ok"
     data: str | list[str] = "354 go ahead"
+    data_to_nobody: str = "554 5.5.1 no valid recipients"
     body: str = ""  # DROP or RESET after the first bytes of the message
     dot: str | list[str] = "250 2.0.0 taken"
     rset: str = "250 2.0.0 flushed"
@@ -74,6 +75,7 @@ class _Dialogue:
         self.host, self.script, self.sock = host, host.script, sock
         self.buffer = b""
         self.tls = False
+        self.accepted = False
         self.taken = 0
 
     def run(self) -> None:
@@ -83,7 +85,7 @@ class _Dialogue:
             verb = line.split(b" ")[0].upper().decode()
             getattr(self, f"on_{verb.lower()}")(line.decode("utf-8", "replace"))
 
-    def say(self, reply) -> None:
+    def say(self, reply) -> str:
         if isinstance(reply, list):
             reply = reply.pop(0) if len(reply) > 1 else reply[0]
         if reply == HANG:
@@ -94,6 +96,7 @@ class _Dialogue:
         if reply in {DROP, RESET}:
             raise _Gone
         self.sock.sendall(reply.encode("utf-8", "surrogateescape") + b"\r\n")
+        return reply
 
     def receive(self) -> bytes:
         data = self.sock.recv(65536)
@@ -127,15 +130,15 @@ class _Dialogue:
             self.tls = True
 
     def on_mail(self, _line: str) -> None:
+        self.accepted = False
         self.say(self.script.mail)
 
     def on_rcpt(self, line: str) -> None:
         rcpt = self.script.rcpt
-        self.say(rcpt(line) if callable(rcpt) else rcpt)
+        self.accepted |= self.say(rcpt(line) if callable(rcpt) else rcpt).startswith("2")
 
     def on_data(self, _line: str) -> None:
-        reply = self.script.data[0] if isinstance(self.script.data, list) else self.script.data
-        self.say(self.script.data)
+        reply = self.say(self.script.data if self.accepted else self.script.data_to_nobody)
         if reply.startswith("354"):
             self.body()
 

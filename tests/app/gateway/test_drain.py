@@ -299,7 +299,7 @@ def test_what_a_drain_has_no_time_for_is_free_for_others_at_once(keys, settings,
     for _ in range(3):
         make_message(RAW)
     monkeypatch.setattr(drain, "MOST_SECONDS", 0.001)
-    monkeypatch.setattr(drain, "_handle", lambda *_: time.sleep(0.01))
+    monkeypatch.setattr(drain, "_handle_alive", lambda *_: time.sleep(0.01))
     assert drain.drain(DOMAIN) is True
     assert Recipient.objects.filter(lease_until=None).count() == 2
 

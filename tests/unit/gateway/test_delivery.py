@@ -412,6 +412,13 @@ def test_an_unfinished_transaction_is_reset_before_the_next(settings_for, job_fo
     assert (host.connections, host.count("RSET")) == (1, 1)
 
 
+def test_a_host_that_would_take_a_message_to_nobody_gets_none(settings_for, job_for, ca):
+    script = Script(rcpt=["450 4.2.0 later", "250 ok"], data_to_nobody="354 go ahead")
+    reports, host = deliver_twice(settings_for, job_for, ca, script)
+    assert [action(report) for report in reports] == [Action.RETRY, Action.DELIVERED]
+    assert (host.connections, len(host.messages)) == (2, 1)
+
+
 @pytest.mark.parametrize("script", [{"messages_until_close": 1}, {"mail": ["250 ok", "421 idle", "250 ok"]}])
 def test_a_connection_that_the_host_has_closed_meanwhile_is_made_anew(settings_for, job_for, ca, script):
     reports, host = deliver_twice(settings_for, job_for, ca, Script(**script))
