@@ -32,7 +32,7 @@ notice_returned = Signal()
 notice_answered = Signal()
 # message: Message, recipients: list[Recipient]; held together, so that the sender gets one report.
 held_together = Signal()
-# domain: str, sentence: str; enforced TLS with it used to work, or is promised, and can't be had. Once a day and domain.
+# domain: str, sentence: str; enforced TLS used to work there, or is promised, and can't be had. Once a day and domain.
 tls_lost = Signal()
 # delegation: Delegation, ip: str | None, browser: str; somebody accepted to read the owner's mail.
 delegated = Signal()
