@@ -38,7 +38,7 @@ RECORD_TYPES = range(20, 25)  # RFC 8446 section 5.1, and 24 of RFC 6520
 LONGEST_RECORD = 16 * 1024 + 2048
 HURRIED = Timeouts(**dict.fromkeys(Timeouts.__slots__, 0.06) | {"handshake": 0.25})
 PATIENT = Timeouts(**dict.fromkeys(Timeouts.__slots__, 20.0))
-LEVELS = ["verify", "secure", "mta-sts", "dane (3 1 1)", "dane (2 0 0)", "fingerprint"]
+LEVELS = ["verify", "secure", "mta-sts", "dane (3 0 1)", "dane (2 0 0)", "fingerprint"]
 
 LINE, DOT = b"\r\n", b"\r\n.\r\n"
 HELLO = b"250-mx1.partner.example\r\n250-STARTTLS\r\n250 8BITMIME\r\n"
@@ -142,7 +142,7 @@ def demands(ca, roots, shown):
         "verify": Demand(roots=roots),
         "secure": Demand(roots=roots, identity=("partner.example",), level=Level.SECURE),
         "mta-sts": Demand(roots=roots, level=Level.MTA_STS, mta_sts="The policy names it"),
-        "dane (3 1 1)": _dane(dane.TLSA(3, 0, 1, bytes.fromhex(own))),
+        "dane (3 0 1)": _dane(dane.TLSA(3, 0, 1, bytes.fromhex(own))),
         "dane (2 0 0)": _dane(dane.TLSA(2, 0, 0, authority)),
         "fingerprint": PinnedDemand(pins=(own,)),
     }
