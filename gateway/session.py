@@ -210,6 +210,8 @@ class Session(asyncio.Protocol):
             self._handle(event)
         if not self._server.is_in_content:
             self._data_began = None
+        elif self._data_began is None:
+            self._note_content(0)
         self._flush()
         self._throttle()
 

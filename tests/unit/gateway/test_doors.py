@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway import client_certificates
 from gateway.keeping import Keeper
 from gateway.listener import Listener, Settings, new_loop, serve_in_thread, server_context
-from gateway.session import Door
+from gateway.session import Door, Timers
 from gateway.smtp import reply
 from gateway.smtp.server import Options
 from portal.certificates import self_signed
@@ -155,10 +155,13 @@ OLD_OUTLOOK = [
     ],
 )
 def test_mail_programs_speak_as_they_do(serve, trust, lines, codes):
-    with serve(Knows(), IMPLICIT) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
-        with trust.wrap_socket(plain, server_hostname=HOST) as sock:
-            assert sock.recv(100) == f"220 {HOST} ESMTP\r\n".encode()
-            assert [answer[:3].decode() for answer in dialogue(sock, *lines)] == codes.split()
+    with (
+        serve(Knows(), IMPLICIT) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+        trust.wrap_socket(plain, server_hostname=HOST) as sock,
+    ):
+        assert sock.recv(100) == f"220 {HOST} ESMTP\r\n".encode()
+        assert [answer[:3].decode() for answer in dialogue(sock, *lines)] == codes.split()
 
 
 def test_envelopes_are_pipelined(serve, trust):
@@ -216,3 +219,18 @@ def test_where_openssl_is_out_of_reach_nobody_is_asked(monkeypatch):
     monkeypatch.delattr(_ssl, "__file__")
     assert not client_certificates.ask(context)
     assert context.verify_mode is ssl.CERT_NONE
+
+
+@pytest.mark.parametrize("before", [b"", b"MAIL FROM:<sam@home.example>\r\nRCPT TO:<rita@partner.example>\r\n"])
+def test_a_chunk_that_drips_in_is_given_up_wanted_or_not(before):
+    """Each byte comes in time, and all of them never would."""
+    timers = Timers(idle=60.0, data=1.0, data_rate=1_000_000)
+    door = Door(Options(HOST, starttls=False, require_tls=False))
+    with (
+        serve_in_thread(Knows(), Settings(door.options, timers), door=door) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as sock,
+        sock.makefile("rb") as replies,
+    ):
+        sock.sendall(b"EHLO c\r\n" + before + b"BDAT 1000000 LAST\r\nx")
+        lines = list(iter(replies.readline, b""))
+    assert lines[-1].startswith(b"421 4.4.2")
