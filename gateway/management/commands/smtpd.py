@@ -1,6 +1,7 @@
 """Take mail in over SMTP, on as many ports as are set: `manage.py smtpd`. More processes may share one port."""
 
 import asyncio
+import resource
 import signal
 import ssl
 from argparse import ArgumentParser
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         kept = listener_settings()
         places = find_places(options["listen"] or settings.SMTPD_LISTEN, kept.options)
         tls = load_certificate()
+        raise_file_limit()
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(self._serve(places, kept, tls))
 
@@ -57,6 +59,12 @@ def refuse_keys() -> None:
     directory = settings.KEY_DIR
     if directory is not None and Path(directory).is_dir() and any(Path(directory).iterdir()):
         raise CommandError("smtpd must not be given the key ring: set ROLE=smtpd and no KEY_DIR")
+
+
+def raise_file_limit() -> None:
+    """Let this process open what the host allows: the usual 1,024 are fewer than sessions and their files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def load_certificate() -> ssl.SSLContext:
