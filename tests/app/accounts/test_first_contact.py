@@ -266,13 +266,19 @@ def test_another_account_is_told_so_without_the_address(client, token, mailed):
     assert RITA not in page
 
 
-@pytest.mark.parametrize("state", [State.EXPIRED, State.RECALLED, State.DELETED, State.SHREDDED, State.DELIVERED])
+ENDED = [
+    *((state, "used or old") for state in (State.EXPIRED, State.RECALLED, State.DELETED, State.SHREDDED)),
+    (State.DELIVERED, "was delivered"),
+]
+
+
+@pytest.mark.parametrize(("state", "words"), ENDED)
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_link_to_an_ended_message_says_so(client, state, method):
+def test_a_link_to_an_ended_message_says_so(client, state, words, method):
     token = new_token(make_held(state=state))
     response = getattr(client, method)(reverse("open", args=[token]))
     assert response.status_code == 410
-    assert "used or old" in response.content.decode()
+    assert words in response.content.decode()
 
 
 def test_mail_of_a_removed_account_is_never_seen_by_a_later_one(client, token, held, mailed):

@@ -112,9 +112,10 @@ def _freeze(world: World) -> None:
 
 
 def _lock(world: World) -> None:
-    moment = timezone.now() + timedelta(hours=24)
+    now = timezone.now()
+    # The world's clock stands still: a moment later is after all that was made.
     User.objects.filter(pk=world.users["rita"].pk).update(
-        earlier_mail_locked_until=moment, earlier_mail_before=timezone.now()
+        earlier_mail_locked_until=now + timedelta(hours=24), earlier_mail_before=now + timedelta(seconds=1)
     )
 
 
