@@ -75,6 +75,7 @@ def _text(opened: Opened, user: Any, answered: Recipient) -> str:
     for part in opened.of_role(Part.Role.TEXT):
         with opened.part_reader(part.number) as reader:
             text += reader.read().decode("utf-8", "replace")
+    text = text.rstrip("\r\n")  # the last line's end came with the mail
     begun = drafts.find(user, answered)
     return f"{begun.text}\n\n{text}" if begun and begun.text.strip() else text
 
