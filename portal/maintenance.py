@@ -23,11 +23,9 @@ class MaintenanceMiddleware:
         """Return the page, or what the portal answers."""
         if not settings.MAINTENANCE:
             return self.get_response(request)
-        language = translation.get_language_from_request(request)
-        with translation.override(language):
+        with translation.override(translation.get_language_from_request(request)):
             minutes = -(-settings.MAINTENANCE_SECONDS // 60)
-            context = {"language": language, "rtl": translation.get_language_bidi(), "minutes": minutes}
-            page = render_to_string("503.html", context | {"portal_name": settings.PORTAL_NAME})
+            page = render_to_string("503.html", {"minutes": minutes, "portal_name": settings.PORTAL_NAME})
         # RFC 9110 section 10.2.3
         headers = {"Retry-After": str(settings.MAINTENANCE_SECONDS), "Cache-Control": "no-store"}
         return HttpResponse(page, status=503, headers=headers)
