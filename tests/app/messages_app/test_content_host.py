@@ -26,16 +26,6 @@ def _configured(settings):
 
 
 @pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
-
-
-@pytest.fixture
 def copy(rita):
     big = File("a.png", b"\x89PNG" + bytes(300_000), "image/png", "inline")
     return make_copy(rita, html='<p>Hidden words</p><img src="cid:3">', files=(big,))

@@ -17,16 +17,6 @@ from tests.mailroom import make_copy, make_user, signed_in
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
-
-
 def delete(client, copy):
     return client.post(reverse("message_delete", args=[copy.pk]), follow=True)
 

@@ -21,11 +21,6 @@ BIG = bytes(range(256)) * 2000
 
 
 @pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
 def copy(rita):
     return make_copy(rita, text="x")
 

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
 def open_copy(copy, user):
     return pickup.open_copy(copy, user, now=timezone.now(), ip=None)
 

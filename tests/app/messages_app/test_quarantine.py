@@ -10,7 +10,7 @@ from messages_app.audit import Event
 from messages_app.models import AuditEvent, Message, Part, Recipient
 from tests.factories import make_message
 from tests.fakes.clamd import EICAR, clamd
-from tests.mailroom import File, make_copy, make_user, read, signed_in
+from tests.mailroom import File, make_copy, read
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -24,16 +24,6 @@ RAW = (
 )
 BAD, GOOD = 3, 4
 FILES = (File("bad.zip", EICAR, "application/zip"), File("good.pdf", b"%PDF"))
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 @pytest.fixture

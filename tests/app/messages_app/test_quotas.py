@@ -7,19 +7,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from messages_app.models import Draft, DraftFile, Message
-from tests.mailroom import make_copy, make_sent, make_user, signed_in
+from tests.mailroom import make_copy, make_sent, make_user
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from messages_app import audit, replies
 from messages_app.models import AuditEvent, Draft, Message, Recipient
-from tests.mailroom import File, make_copy, make_user, read, signed_in
+from tests.mailroom import File, make_copy, read
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -13,16 +13,6 @@ FILES = (File("offer.pdf", b"%PDF"), File("a.txt", b"words", "text/plain"), File
 DOWNLOADS = [("message_part", [3]), ("message_zip", []), ("message_original", [])]
 REPLIES = [("message_reply", []), ("message_reply_all", [])]
 LOOKS = [("message_body", []), ("message_preview", [4]), ("message_picture", [5])]
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 @pytest.fixture

@@ -14,11 +14,6 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 OTTO = "otto@home.example"
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
 def written_by(copy, **people):
     """Make the message of `copy` one that was written in the portal."""
     message = copy.message

@@ -24,11 +24,6 @@ FILES = (IMAGE, File("offer.pdf", b"%PDF"), File("a.txt", b"a", "text/plain"), F
 
 
 @pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
 def copy(rita):
     return make_copy(rita, html=HTML, files=FILES)
 

@@ -9,22 +9,12 @@ from django.urls import reverse
 
 from messages_app.models import AuditEvent
 from messages_app.previews import TEXT_LIMIT
-from tests.mailroom import File, make_copy, make_sent, make_user, read, signed_in
+from tests.mailroom import File, make_copy, make_sent, read
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 PNG = File("logo.png", b"\x89PNG" + b"x" * 300_000, "image/png")
 PAGE = File("page.html", b"<script>alert(1)</script>", "text/html")
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 def unzipped(response):

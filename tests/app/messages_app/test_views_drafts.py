@@ -12,19 +12,9 @@ from django.utils import timezone
 from messages_app import drafts
 from messages_app.models import Draft, Message
 from messages_app.rules.states import State
-from tests.mailroom import File, make_copy, make_user, read, signed_in
+from tests.mailroom import File, make_copy, read
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 @pytest.fixture

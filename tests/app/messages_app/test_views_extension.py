@@ -19,16 +19,6 @@ pytestmark = pytest.mark.django_db(databases="__all__")
 SOON = {"expires_at": timezone.now() + timedelta(days=2)}
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
-
-
 def ask(client, copy):
     return client.post(reverse("message_extension", args=[copy.pk]), follow=True).content.decode()
 

@@ -15,11 +15,6 @@ from tests.mailroom import File, make_copy, make_sent, make_user, signed_in
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
 def subjects(page):
     return [row.headers["subject"] for row in page.context["rows"]]
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from messages_app import pickup, signals
 from messages_app.models import AuditEvent, Part
 from messages_app.rules.states import State
-from tests.mailroom import RAW, File, make_copy, make_sent, make_user, read, signed_in
+from tests.mailroom import RAW, File, make_copy, make_sent, make_user, read
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -17,16 +17,6 @@ BIG = bytes(range(256)) * 4096 * 3 + b"end"
 NASTY = """<script>alert(1)</script><p onclick="x()">Hi</p><form action="https://evil.example"><input name=p></form>
 <iframe src="https://evil.example"></iframe><a href="javascript:x()">a</a><a href="https://home.example/?q=1&amp;r=2">b</a>
 <img src="https://tracker.example/p.gif" alt="pixel"><svg onload="x()"></svg><base href="https://evil.example">"""
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 def url(name, row, *args):

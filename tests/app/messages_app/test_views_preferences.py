@@ -17,11 +17,6 @@ CHOSEN = {
 }
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
 def choose(rita, **changed):
     return signed_in(rita).post(reverse("preferences"), CHOSEN | changed, follow=True)
 

@@ -15,21 +15,11 @@ from django.utils import timezone
 from messages_app.models import Message, Part
 from messages_app.rules.states import State
 from tests.factories import SAM
-from tests.mailroom import make_copy, make_user, read, signed_in
+from tests.mailroom import make_copy, read, signed_in
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 OTTO = "otto@home.example"
-
-
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
-@pytest.fixture
-def client(rita):
-    return signed_in(rita)
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ from tests.mailroom import File, make_copy, make_user, signed_in
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 
-@pytest.fixture
-def rita(keys):
-    return make_user()
-
-
 def looked_for(rita, query, **more):
     return signed_in(rita).get(reverse("inbox"), {"q": query} | more)
 
