@@ -36,7 +36,7 @@ class Accepted:
 
 
 class Arrival:
-    """Seals one message. `seal` and `complete` block (disk, cryptography): they run in a worker thread."""
+    """Seals one message. `seal` and `complete` block (disk, cryptography): for large mail they run in a thread."""
 
     def __init__(self, client: Client, envelope: Envelope, *, relay: str, host: str, now: datetime) -> None:
         self.message = _describe(client, envelope, relay, now)

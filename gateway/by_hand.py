@@ -18,10 +18,10 @@ from gateway.models import HomeDomain
 from gateway.nudges import nudge_on_commit
 from gateway.rules.outcome import Action, Verdict
 from messages_app import audit
+from messages_app.leases import AMBIGUOUS, make_due
 from messages_app.models import Recipient
 from messages_app.sealing.notes import seal_note
 
-AMBIGUOUS = "ambiguous"
 HELD = "The gateway's staff put it into the portal."
 DROPPED = "The gateway's staff took it out of the queue; it was not delivered."
 
@@ -38,7 +38,7 @@ class Operator:
 def retry(recipients: Iterable[Recipient], operator: Operator) -> int:
     """Make each row that waits due now; return how many."""
     now = timezone.now()
-    changed = [r for r in recipients if queue.make_due(r, now)]
+    changed = [r for r in recipients if make_due(r, now)]
     for recipient in changed:
         _note(audit.Event.QUEUE_RETRIED, recipient, operator, now)
     for destination in {recipient.destination for recipient in changed}:

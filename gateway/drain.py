@@ -10,10 +10,9 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
-from gateway import delivery, lanes, mta_sts, own_mail, queue, record
+from gateway import delivery, lanes, mta_sts, own_mail, pool, queue, record
 from gateway.configured import delivery_settings
 from gateway.delivery import Connections, Report
 from gateway.envelope import ReportWish
@@ -65,7 +64,7 @@ class Sending:
         """Save that the transaction for `recipients` begins, before its first command. Raises LeaseLost."""
         if self._ours is None:
             self._ours = {one.pk for one in queue.start(self._recipients, timezone.now())}
-            _give_connection_back()
+            pool.give_back()
         if not self._ours.issuperset(one.pk for one in recipients):
             raise LeaseLost
 
@@ -160,7 +159,11 @@ def _next_slice(jobs: "deque[Job]", size: int) -> list[Job]:
 
 def _goes_out(job: Job) -> bool:
     route, recipients = job
-    return route.decision is Decision.DELIVER and recipients[0].destination != settings.PORTAL_HOST.lower()
+    return route.decision is Decision.DELIVER and not _is_for_portal(recipients)
+
+
+def _is_for_portal(recipients: Sequence[Recipient]) -> bool:
+    return recipients[0].destination == settings.PORTAL_HOST.lower()
 
 
 def _same_way(one: Job, other: Job) -> bool:
@@ -204,7 +207,7 @@ def _jobs(batch: Sequence[Recipient]) -> Iterator[tuple[Route, list[Recipient]]]
 
 def _keep(route: Route, recipients: list[Recipient]) -> None:
     """Record what goes to no host: it is for the portal itself, held by policy, or refused."""
-    if recipients[0].destination == settings.PORTAL_HOST.lower():
+    if _is_for_portal(recipients):
         _take(recipients)
     elif route.decision is Decision.HOLD:
         record.held_by_policy(recipients, route, timezone.now())
@@ -229,7 +232,9 @@ def _take(recipients: list[Recipient]) -> None:
 def _send(jobs: Sequence[Job], current: Round) -> None:
     """Send a slice over one connection where the host allows, and record it; what time did not allow is given back."""
     sending = Sending([recipient for _, recipients in jobs for recipient in recipients])
-    keys = _keys([recipients[0].message for _, recipients in jobs])
+    # Where the host is away already, nothing is opened.
+    away = _next_hop(jobs[0][0]) in current.away
+    keys = {} if away else _keys([recipients[0].message for _, recipients in jobs])
     tried: list[Tried] = []
     began = time.monotonic()
     try:
@@ -279,7 +284,7 @@ def _report(
     if known:
         return Report(known.results, route.policy)
     job = _job(recipients, route, sending, keys[recipients[0].message_id])
-    _give_connection_back()
+    pool.give_back()
     report = delivery.attempt(job, delivery_settings(), current.connections)
     if nobody_answered(report.results):
         current.away[_next_hop(route)] = Report(tuple(map(_not_again, report.results)), route.policy)
@@ -327,9 +332,3 @@ def _keys(messages: Sequence[Message]) -> dict[UUID, Key]:
         else partial(unseal.spool_key, message)
         for message in messages
     }
-
-
-def _give_connection_back() -> None:
-    """Return the database connection to the pool while a host is waited for: there are fewer than threads."""
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:  # a test's; a drain is in none
-        connection.close()

@@ -30,6 +30,7 @@ from gateway.rules.outcome import History, Verdict
 from gateway.rules.routing import Decision, Route
 from gateway.rules.tls import OnTLSFailure
 from messages_app import audit, retention, signals
+from messages_app.leases import free
 from messages_app.models import Attempt, Message, Recipient
 from messages_app.raw import open_raw
 from messages_app.rules.states import State
@@ -57,9 +58,8 @@ def waiting(now: datetime) -> QuerySet[Recipient]:
     Not what its sender asked to be treated otherwise than mail is, nor what waits
     for its reader to prove more than a mailbox.
     """
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
     ready = Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)
-    unopened = Recipient.objects.filter(free, ready, state=State.HELD, read_at=None, expires_at__gt=now)
+    unopened = Recipient.objects.filter(free(now), ready, state=State.HELD, read_at=None, expires_at__gt=now)
     return unopened.filter(reason__in=rules.REASONS, gate=None, message__policy="", message__rights="")
 
 
@@ -91,7 +91,8 @@ def _claim_domain(history: DomainHistory, now: datetime) -> bool:
 def release(domain: str) -> None:
     """Try the held copies of `domain`, oldest first, until one shows that there is no TLS, or time is up."""
     ends, table, verified = time.monotonic() + MOST_SECONDS, RouteTable.load(), True
-    ids = list(waiting(timezone.now()).filter(destination=domain).order_by("held_at").values_list("pk", flat=True))
+    held = waiting(timezone.now()).filter(destination=domain).order_by("held_at")
+    ids = list(held.values_list("pk", flat=True)[: MOST_MESSAGES + 1])
     with Connections(mta_sts.Published()) as connections:
         for pk in ids[:MOST_MESSAGES]:
             if not verified or time.monotonic() >= ends:
@@ -223,12 +224,14 @@ def _delivered(recipient: Recipient, verdict: Verdict, now: datetime) -> None:
 
 def _possibly(recipient: Recipient, _verdict: Verdict, _now: datetime) -> None:
     """Hold it as before, and never try it again: the host may have it, and one second copy is enough."""
-    if _back(recipient, recipient.expires_at):
-        _note_second_copy(recipient)
+    _hold_for_good(recipient)
 
 
-def _note_second_copy(recipient: Recipient) -> None:
-    _audit(audit.Event.RECIPIENT_AMBIGUOUS, recipient, possible_second_copy=True)
+def _hold_for_good(recipient: Recipient) -> bool:
+    ours = _back(recipient, recipient.expires_at)
+    if ours:
+        _audit(audit.Event.RECIPIENT_AMBIGUOUS, recipient, possible_second_copy=True)
+    return ours
 
 
 def _later(recipient: Recipient, _verdict: Verdict, now: datetime) -> None:
@@ -283,12 +286,4 @@ def recover_lost(now: datetime) -> int:
     The host may have them, so they are never tried again.
     """
     lost = Recipient.objects.filter(state=State.RELEASING, lease_until__lte=now)
-    return sum(map(_recover, lost.select_related("message")))
-
-
-@transaction.atomic
-def _recover(recipient: Recipient) -> bool:
-    if not _back(recipient, recipient.expires_at):
-        return False
-    _note_second_copy(recipient)
-    return True
+    return sum(map(transaction.atomic(_hold_for_good), lost.select_related("message")))

@@ -12,15 +12,18 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BooleanField, F, Q, QuerySet
+from django.db.models import BooleanField, F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from messages_app import audit
+from messages_app.leases import AMBIGUOUS, free
 from messages_app.models import Recipient
 from messages_app.rules.states import State
 
 WAITING = (State.QUEUED, State.DEFERRED)
+# What a worker may have.
+LEASED = (*WAITING, State.SENDING)
 # Written out: bound values would hide from SQLite that its partial index is meant, and it would read every row.
 _IS_WAITING = RawSQL("state IN ('queued', 'deferred')", [], output_field=BooleanField())
 # RFC 5321 section 4.5.3.1.8: every host takes this many recipients at once.
@@ -34,8 +37,7 @@ def lease() -> timedelta:
 
 def due(now: datetime) -> QuerySet[Recipient]:
     """Return what is to be tried at `now` and that no worker has."""
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    return Recipient.objects.filter(free, _IS_WAITING, next_attempt_at__lte=now)
+    return Recipient.objects.filter(free(now), _IS_WAITING, next_attempt_at__lte=now)
 
 
 def due_destinations(now: datetime) -> list[str]:
@@ -63,32 +65,28 @@ def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]
 def take(pks: Sequence[UUID], now: datetime) -> list[Recipient]:
     """Return those of the named rows that wait, due or not, and that no worker has; they are now this caller's."""
     token = uuid4()
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    rows = Recipient.objects.filter(free, pk__in=pks, state__in=WAITING)
+    rows = Recipient.objects.filter(free(now), pk__in=pks, state__in=WAITING)
     rows.update(lease_token=token, lease_until=now + lease())
     taken = Recipient.objects.filter(pk__in=pks, lease_token=token)
     return list(taken.select_related("message").order_by("message_id", "id"))
 
 
-def make_due(recipient: Recipient, now: datetime) -> bool:
-    """Make a row that waits due; False for one that is due, that a worker has, or that a host may have already."""
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    rows = Recipient.objects.filter(free, pk=recipient.pk, state__in=WAITING, next_attempt_at__gt=now)
-    return bool(rows.exclude(reason="ambiguous").update(next_attempt_at=now))
-
-
 def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
     """Move `recipients`, of one message or several, to sending; return those still ours. Saved before MAIL is said."""
-    tokens = {recipient.pk: recipient.lease_token for recipient in recipients}
-    waiting = Recipient.objects.filter(pk__in=tokens, state__in=WAITING)
     with transaction.atomic():
-        rows = waiting.select_for_update().order_by("pk").values_list("pk", "lease_token")
-        ours = {pk for pk, token in rows if token == tokens[pk]}
+        ours = still_ours(recipients, WAITING)
         Recipient.objects.filter(pk__in=ours).update(state=State.SENDING, lease_until=now + lease())
     started = [recipient for recipient in recipients if recipient.pk in ours]
     for recipient in started:
         recipient.state = State.SENDING
     return started
+
+
+def still_ours(recipients: Sequence[Recipient], states: Sequence[State]) -> set[UUID]:
+    """Lock the rows in the caller's transaction; return those in one of `states` whose lease is still the caller's."""
+    tokens = {recipient.pk: recipient.lease_token for recipient in recipients}
+    rows = Recipient.objects.select_for_update().filter(pk__in=tokens, state__in=states).order_by("pk")
+    return {pk for pk, token in rows.values_list("pk", "lease_token") if token == tokens[pk]}
 
 
 def _whole_messages(rows: QuerySet[Recipient], limit: int) -> list[UUID]:
@@ -113,7 +111,7 @@ def keep(recipients: Sequence[Recipient], now: datetime) -> int:
 
     One that ran out is not taken back: it may be another's by now.
     """
-    rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients], state__in=(*WAITING, State.SENDING))
+    rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients], state__in=LEASED)
     token = recipients[0].lease_token
     return rows.filter(lease_token=token, lease_until__gt=now).update(lease_until=now + lease())
 
@@ -148,7 +146,7 @@ def _requeue(pk: UUID, token: UUID | None, now: datetime) -> int:
     rows = Recipient.objects.filter(pk=pk, lease_token=token, state=State.SENDING)
     changed = rows.update(
         state=State.DEFERRED,
-        reason="ambiguous",
+        reason=AMBIGUOUS,
         reason_text="The connection was lost before the receiving server confirmed; it will be tried again.",
         failures=F("failures") + 1,
         next_attempt_at=now + timedelta(seconds=settings.AMBIGUOUS_RETRY_SECONDS),

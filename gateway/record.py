@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 
-from gateway import first_contact, reports
+from gateway import first_contact, queue, reports
 from gateway.delivery import Report
 from gateway.models import DomainHistory
 from gateway.record_taken import Tried, taken_together
@@ -37,7 +37,6 @@ T = TypeVar("T")
 
 STICKY_FOR = timedelta(days=90)
 ALERT_EVERY = timedelta(days=1)
-_OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
 # Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
 IN_PORTAL = "The message waits in the portal, and the recipient is told of it."
@@ -327,7 +326,7 @@ def _settle(judged: Judged, state: State, **fields: Any) -> bool:
 
 def _update(recipient: Recipient, **fields: Any) -> bool:
     """Change a row and end its lease, if the lease is still ours; return whether that was so."""
-    rows = Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=_OURS)
+    rows = Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=queue.LEASED)
     return bool(rows.update(lease_token=None, lease_until=None, **fields))
 
 

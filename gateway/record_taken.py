@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from gateway import queue
 from gateway.delivery import Report
 from gateway.inserting import Inserter, Maker
 from gateway.models import DomainHistory
@@ -21,7 +22,6 @@ from messages_app.models import Attempt, AuditEvent, Message, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing import shred
 
-_OURS = (State.QUEUED, State.DEFERRED, State.SENDING)
 _attempts, _events = Inserter(Attempt), Inserter(AuditEvent)
 _attempt_row, _event_row = Maker(Attempt), Maker(AuditEvent)
 
@@ -111,7 +111,7 @@ def _settle(tried: Sequence[Tried], now: datetime) -> set[UUID]:
             groups.setdefault((verdict.reason, verdict.sentence), []).append(one)
     ours: set[UUID] = set()
     for (reason, sentence), recipients in groups.items():
-        mine = _still_ours(recipients)
+        mine = queue.still_ours(recipients, queue.LEASED)
         Recipient.objects.filter(pk__in=mine).update(
             state=State.DELIVERED,
             reason=reason,
@@ -124,12 +124,6 @@ def _settle(tried: Sequence[Tried], now: datetime) -> set[UUID]:
         )
         ours |= mine
     return ours
-
-
-def _still_ours(recipients: Sequence[Recipient]) -> set[UUID]:
-    tokens = {one.pk: one.lease_token for one in recipients}
-    rows = Recipient.objects.select_for_update().filter(pk__in=tokens, state__in=_OURS).order_by("pk")
-    return {pk for pk, token in rows.values_list("pk", "lease_token") if token == tokens[pk]}
 
 
 def _tell_writers(tried: Sequence[Tried], ours: set[UUID]) -> None:

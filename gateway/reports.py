@@ -34,16 +34,12 @@ NEVER_READ = "The message waited in the portal until its time was over, and nobo
 
 def failed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
     """Return one report of all recipients that failed for good (RFC 3464), but for those with NOTIFY=NEVER."""
-    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, Event.FAILURE)]
-    entries = [_undelivered(recipient, verdict, dsn.Kind.FAILED) for recipient, verdict in told]
-    return _compose(message, unseal.spool_key, entries, now)
+    return _compose(message, unseal.spool_key, _entries(judged, Event.FAILURE, dsn.Kind.FAILED), now)
 
 
 def delayed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
     """Return one warning for all recipients that are late."""
-    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, Event.DELAY)]
-    entries = [_undelivered(recipient, verdict, dsn.Kind.DELAYED) for recipient, verdict in told]
-    return _compose(message, unseal.spool_key, entries, now)
+    return _compose(message, unseal.spool_key, _entries(judged, Event.DELAY, dsn.Kind.DELAYED), now)
 
 
 def relayed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: datetime) -> Outgoing | None:
@@ -52,13 +48,14 @@ def relayed(message: Message, judged: Sequence[tuple[Recipient, Verdict]], now: 
     Not of those whose next host reports by itself. A copy in the portal is handed on
     too: whether it is picked up is another question, with an answer of its own.
     """
-    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, Event.SUCCESS)]
-    entries = [
-        _undelivered(recipient, verdict, dsn.Kind.RELAYED)
-        for recipient, verdict in told
-        if not (verdict.decisive and verdict.decisive.takes_wishes)
-    ]
-    return _compose(message, unseal.spool_key, entries, now)
+    ours = [pair for pair in judged if not (pair[1].decisive and pair[1].decisive.takes_wishes)]
+    return _compose(message, unseal.spool_key, _entries(ours, Event.SUCCESS, dsn.Kind.RELAYED), now)
+
+
+def _entries(judged: Sequence[tuple[Recipient, Verdict]], event: Event, kind: dsn.Kind) -> list[dsn.Undelivered]:
+    """Return what is told of each recipient whose sender wants to hear of `event` (RFC 3461 section 4.1)."""
+    told = [(recipient, verdict) for recipient, verdict in judged if wants(recipient.report_notify, event)]
+    return [_undelivered(recipient, verdict, kind) for recipient, verdict in told]
 
 
 def expired(message: Message, recipients: Sequence[Recipient], now: datetime) -> Outgoing | None:

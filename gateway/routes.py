@@ -13,7 +13,7 @@ from messages_app.rules.gate import FirstContactPolicy
 
 @dataclass(frozen=True)
 class RouteTable:
-    """Every home domain and policy, read once a drain."""
+    """Every home domain and policy, read once a batch."""
 
     homes: dict[str, Home]
     policies: dict[str, Policy]

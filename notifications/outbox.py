@@ -6,11 +6,12 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from messages_app import audit
+from messages_app.leases import free
 from messages_app.rules.states import IN_PORTAL, State
 from messages_app.time_zones import zone
 from notifications import genuine, invitations, transport, unreachable
@@ -51,8 +52,7 @@ def claim_due(now: datetime, limit: int) -> list[Notice]:
 
 
 def _due(now: datetime) -> QuerySet[Notice]:
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    return Notice.objects.filter(free, state=Notice.State.DUE, next_attempt_at__lte=now)
+    return Notice.objects.filter(free(now), state=Notice.State.DUE, next_attempt_at__lte=now)
 
 
 def send(notice: Notice) -> None:

@@ -39,16 +39,11 @@ def is_report(content_type: str) -> bool:
     return value == "multipart/report" and given.get("report-type", "").lower() == "delivery-status"
 
 
-def failure(content_type: str, body: bytes) -> Failure | None:
-    """Return the first failure that a report tells of; None where it tells of a delay, a success or nothing readable.
+def failures(content_type: str, body: bytes) -> list[Failure]:
+    """Return the failure of each recipient that a report tells of; none of a delay, a success or nothing readable.
 
     `body` may be cut off anywhere after the status part.
     """
-    return next(iter(failures(content_type, body)), None)
-
-
-def failures(content_type: str, body: bytes) -> list[Failure]:
-    """Return the failure of each recipient that a report tells of."""
     boundary = parameters.parse(content_type)[1].get("boundary", "")
     if not is_report(content_type) or not boundary:
         return []

@@ -149,7 +149,8 @@ def dsn(data: bytes) -> None:
                 assert _STATUS.fullmatch(news.status)
     head, _, body = data.partition(b"\n\n")
     header = delivery_status.fields(head)
-    for found in (delivery_status.failure(header.get("content-type", ""), body), bounces.failure(header, body)):
+    told = delivery_status.failures(header.get("content-type", ""), body)
+    for found in (*told, bounces.failure(header, body)):
         assert found is None or _STATUS.fullmatch(found.status)
 
 

@@ -5,10 +5,14 @@ import quopri
 
 import pytest
 
-from gateway.rules.delivery_status import MOST_STATUS, Failure, failure, fields
+from gateway.rules.delivery_status import MOST_STATUS, Failure, failures, fields
 
 TYPE = 'multipart/report; report-type=delivery-status; boundary="b"'
 FAILED = "Final-Recipient: rfc822; rita@partner.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+
+
+def failure(content_type, body):
+    return next(iter(failures(content_type, body)), None)
 
 
 def report(*groups, type_="message/delivery-status", boundary="b", header=""):
