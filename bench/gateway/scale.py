@@ -3,6 +3,6 @@
 import os
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-# Messages of 10 KiB in one measurement; of 1 MiB a tenth of them.
+# Messages of 10 KiB in one measurement; of 1 MiB a fifth of them.
 MESSAGES = int(os.environ.get("MESSAGES", "1000"))
 SMALL, LARGE = 10 * 1024, 1024 * 1024
