@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from messages_app import loop_token
+from messages_app import loop_token, reasons
 from messages_app.rules.display import one_line
 from notifications.rules import browsers
 from notifications.rules.names import clean, display_name
@@ -63,10 +63,27 @@ class FirstNotice:
 
 @dataclass(frozen=True)
 class HeldCopy:
-    """One line of a held report: to whom, and why in one sentence of evidence."""
+    """One line of a report: to whom, and why, as a word (`messages_app.reasons`) and one sentence of evidence."""
 
     address: str
     sentence: str
+    # "" in rows from before there were words.
+    reason: str = ""
+
+    @property
+    def reason_text(self) -> str:
+        """Return the evidence, as a copy has it."""
+        return self.sentence
+
+    @property
+    def plain(self) -> str:
+        """Return why in the active language, or "" where there are no words for it."""
+        return reasons.plain(self)
+
+    @property
+    def evidence(self) -> str:
+        """Return the English evidence where `plain` says it in other words."""
+        return reasons.evidence(self)
 
 
 @dataclass(frozen=True)

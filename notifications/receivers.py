@@ -36,7 +36,7 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
     """
     if not message.reverse_path or message.origin != Message.Origin.INTAKE:
         return
-    copies = [{"address": r.address, "sentence": r.reason_text} for r in recipients]
+    copies = [_copy(recipient) for recipient in recipients]
     if _join(Notice.Kind.HELD_REPORT, message, copies):
         return
     parameters = {
@@ -107,12 +107,17 @@ def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recip
         return
     # As saved: whoever sends the signal has changed the rows, not these.
     rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients]).order_by("id")
-    copies = [{"address": r.address, "sentence": r.reason_text} for r in rows]
+    copies = [_copy(row) for row in rows]
     if _join(kind, message, copies):
         return
     parameters = {"copies": copies, "accepted_at": message.accepted_at.isoformat()}
     language = author.language or DEFAULT_LANGUAGE
     _write(kind, author.email, parameters, recipients[0], after=GATHER, language=language)
+
+
+def _copy(recipient: Recipient) -> dict[str, str]:
+    """Return what a report says of a copy: the words are found in the language of its reader, when it is sent."""
+    return {"address": recipient.address, "reason": recipient.reason, "sentence": recipient.reason_text}
 
 
 def _join(kind: Notice.Kind, message: Message, copies: list[dict[str, str]]) -> bool:

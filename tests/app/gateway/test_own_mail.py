@@ -10,8 +10,8 @@ from messages_app import loop_token
 from messages_app.audit import Event
 from messages_app.ids import letters
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
+from messages_app.reasons import RETURNED
 from messages_app.rules.states import State
-from notifications.identifiers import identifier
 from notifications.models import Notice
 from tests.factories import RITA, SAM, make_message
 from tests.mailroom import make_user
@@ -47,7 +47,7 @@ def notice(keys):
 
 def come_back(raw, sender, notice=None):
     """Let `raw` arrive at the return-path of `notice`, and drain; return its recipient."""
-    path = loop_token.return_path(identifier(notice.pk) if notice else "")
+    path = loop_token.return_path(letters(notice.pk) if notice else "")
     message = make_message(raw, recipients=(path,), reverse_path=sender)
     assert drain.drain(HOST) is False
     return Recipient.objects.get(message=message)
@@ -163,7 +163,7 @@ def test_a_reply_that_comes_back_is_shown_to_its_writer_who_is_told_once(rita, c
     assert copy.reason_text.endswith("could not be delivered (5.1.1).")
     told = Notice.objects.get()
     assert (told.kind, told.to_address) == ("reply_failed", RITA)
-    assert told.parameters["copies"] == [{"address": SAM, "sentence": copy.reason_text}]
+    assert told.parameters["copies"] == [{"address": SAM, "reason": RETURNED, "sentence": copy.reason_text}]
     assert AuditEvent.objects.get(event=Event.RECIPIENT_RETURNED).recipient_id == copy.pk
     client.force_login(rita)
     for url in ("/sent/", f"/sent/{reply.pk}/"):

@@ -1,9 +1,23 @@
 """Notices in every language that there is a catalogue for."""
 
-import pytest
+from dataclasses import replace
+from html import unescape
 
+import pytest
+from django.utils import translation
+
+from messages_app import reasons
 from notifications import mail
 from tests.app.notifications.test_notices import EVERY_MAIL
+from tests.factories import RITA, SAM
+
+EVIDENCE = "mx1.partner.example offered no STARTTLS"
+COPY = mail.HeldCopy(RITA, EVIDENCE, "starttls-not-supported")
+REPORTS = [
+    replace(notice, copies=(COPY,))
+    for notice in EVERY_MAIL
+    if isinstance(notice, mail.HeldReport) or (isinstance(notice, mail.ReplyReport) and not notice.delivered)
+]
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es", "ar"])
@@ -15,3 +29,30 @@ def test_a_notice_speaks_the_language_of_its_reader(notice, language):
     assert "%(" not in translated.subject + translated.body
     html = translated.alternatives[0].content
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in html
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "ar"])
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_a_report_says_why_in_its_language_and_labels_the_english_evidence(report, language):
+    composed = mail.compose(report, language)
+    with translation.override(language):
+        why = translation.gettext(reasons.WORDS[COPY.reason])
+        label = translation.gettext("Technical detail, in English:")
+    assert "Technical" not in label
+    for text in (composed.body, unescape(composed.alternatives[0].content)):
+        assert text.index(why) < text.index(label) < text.index(EVIDENCE)
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
+def test_in_english_the_evidence_is_the_reason_and_said_once(report):
+    composed = mail.compose(report)
+    for text in (composed.body, composed.alternatives[0].content):
+        assert text.count(EVIDENCE) == 1
+        assert "Technical detail" not in text
+
+
+def test_where_there_are_no_words_for_a_reason_the_evidence_stands_alone():
+    report = replace(REPORTS[-1], copies=(mail.HeldCopy(SAM, EVIDENCE),))
+    composed = mail.compose(report, "de")
+    assert f"Technische Einzelheit, auf Englisch: {EVIDENCE}" in composed.body
+    assert "Warum:" not in composed.body
