@@ -96,7 +96,14 @@ else:
         "NAME": str(DATA_DIR / "cache.sqlite3"),
         "OPTIONS": dict(_SQLITE) | {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"},
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+            # At Django's 300 a crowd of visitors would push out what rate limits have counted.
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
 DATABASE_ROUTERS = ["portal.databases.CacheRouter"]
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

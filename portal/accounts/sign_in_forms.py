@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.forms import (
     ChangePasswordForm,
     ConfirmEmailVerificationCodeForm,
@@ -21,7 +22,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from messages_app.rules.mailbox import fold
-from portal.accounts import lookup, mailing
+from portal.accounts import lookup, mailing, reset_code
 from portal.accounts.codes import RESET_REFERENCE, new_reference
 
 NEW_PASSWORD = {
@@ -83,19 +84,22 @@ class PortalResetForm(_Plain, ResetPasswordForm):
         if not self.users:
             mailing.send_nothing()
         email: str = super().save(request, **kwargs)
+        reset_code.seal(request.session)
         return email
 
 
 class PortalResetCodeForm(_Plain, ConfirmPasswordResetCodeForm):
-    """The code of a reset."""
+    """The code of a reset, which the session knows sealed."""
 
     words: _Words = {"code": MAILED_CODE}
 
     def clean_code(self) -> str:
         """Return the code. Where none was mailed, look for an account all the same, as allauth does for a wrong one."""
-        if not self.expected_code:
+        if reset_code.is_for_nobody(self.expected_code):
             lookup.as_if_known()
-        code: str = super().clean_code()
+        code: str = self.cleaned_data["code"]
+        if not reset_code.is_right(self.expected_code, code):
+            raise get_adapter().validation_error("incorrect_code")
         return code
 
 

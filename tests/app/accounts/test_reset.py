@@ -58,6 +58,35 @@ def test_the_code_is_mailed_with_the_reference_of_the_page(rita, mailed):
     assert reference in response.content.decode()
 
 
+def test_the_code_stands_nowhere_in_the_session(rita, mailed):
+    browser = Client()
+    browser.post(reverse("account_reset_password"), {"email": RITA})
+    assert len(mailed.code) == 6
+    assert mailed.code not in repr(dict(browser.session.items())).upper()
+
+
+def test_a_code_may_be_typed_in_any_way(rita, mailed):
+    browser = Client()
+    browser.post(reverse("account_reset_password"), {"email": RITA})
+    typed = f" {mailed.code[:3].lower()}-{mailed.code[3:].lower()} "
+    answer = browser.post(reverse("account_confirm_password_reset_code"), {"code": typed})
+    assert answer["Location"] == reverse("account_complete_password_reset")
+
+
+def test_requests_that_come_together_share_three_tries(rita, mailed):
+    """Each is a browser with the session as it was before the first try."""
+    browser = Client()
+    browser.post(reverse("account_reset_password"), {"email": RITA})
+    before = dict(browser.session.items())
+    for number in range(4):
+        session = browser.session
+        session.update(before)
+        session.save()
+        code = "XXXXXX" if number < 3 else mailed.code
+        answer = browser.post(reverse("account_confirm_password_reset_code"), {"code": code})
+        assert answer.status_code == 200, number  # the form again: the fourth is refused though it is right
+
+
 def test_the_answer_is_the_same_for_an_unknown_address(rita, mailed):
     before = len(mailed.all)
     pages = []
