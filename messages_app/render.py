@@ -11,6 +11,7 @@ from typing import NamedTuple
 import nh3
 
 from messages_app.linkify import linkify
+from messages_app.rules import quotes
 from messages_app.rules.html_tokens import depth, escaping_cost, text_of
 from messages_app.rules.styles import filter_style
 from messages_app.rules.word_html import tighten
@@ -59,6 +60,7 @@ _ATTRIBUTES = {
     "li": {"value", "type"},
     "hr": {"width", "size", "color", "noshade"},
     "details": {"open"},
+    "blockquote": {"type"},
 }
 _LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]", re.IGNORECASE)
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
@@ -99,7 +101,7 @@ def safe_html(
         return _plain(html, link_url)
     attributes = _Attributes(cid_url, remote_images, link_url)
     cleaned = nh3.clean(
-        tighten(html),
+        quotes.mark(tighten(html)),
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED),
         attributes=_ATTRIBUTES,
@@ -157,6 +159,8 @@ class _Attributes:
             return self._link(value.strip())
         if tag == "img" and name == "src":
             return self._image(value.strip())
+        if tag == "blockquote" and name == "type":
+            return "cite" if value.strip().lower() == "cite" else None
         return None if name in {"href", "src"} else value
 
     def _link(self, url: str) -> str | None:

@@ -9,12 +9,14 @@ from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import mark_safe
+from django.utils.translation import get_language, get_language_bidi
 from django.utils.translation import gettext as _
 
 from messages_app import quarantine
 from messages_app.models import Part
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import linkify, safe_html
+from messages_app.rules import quotes
 from messages_app.rules.rights import Right
 from messages_app.views.access import Source
 from messages_app.views.attachment import image_url, shown
@@ -53,7 +55,18 @@ def build(source: Source, opened: Opened, part: PartInfo, *, remote_images: bool
     if part.role == Part.Role.TEXT:
         return Body(linkify(text, link_url=link, quoted_label=_("Show quoted text")), links)
     found = safe_html(text, _image_of(source, opened), remote_images=remote_images, link_url=link)
-    return Body(found.html, links)
+    return Body(_folded(found.html, quoted(opened, found.html)), links)
+
+
+def quoted(opened: Opened, html: str) -> list[quotes.Span]:
+    """Return which parts of `html`, the body of `opened`, quote other mail and are folded."""
+    return quotes.quoted(html, forwards=quotes.is_forward(opened.headers.get("subject") or ""))
+
+
+def _folded(html: str, spans: list[quotes.Span]) -> str:
+    """Return `html`, which was sanitised, with `spans` folded under words in the reader's language."""
+    language, right_to_left = get_language() or "en", get_language_bidi()
+    return quotes.fold(html, spans, _("Show quoted text"), language=language, right_to_left=right_to_left)
 
 
 def _link_to(source: Source, part: PartInfo, links: list[str]) -> Callable[[str], str]:

@@ -21,6 +21,7 @@ from messages_app import deletion, drafts, extension, pickup, previews, replies
 from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
+from messages_app.rules import quotes
 from messages_app.rules.frames import FrameSizes, frame_sizes
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
@@ -126,7 +127,8 @@ def _text(source: Source, opened: Opened, part: PartInfo) -> SafeString:
 
 def _frame(opened: Opened, part: PartInfo) -> Frame:
     html = body.read_text(opened, part)
-    sizes = frame_sizes(text_of(html), images=len(opened.of_role(Part.Role.INLINE)))
+    seen = text_of(quotes.without(html, body.quoted(opened, html)))
+    sizes = frame_sizes(seen, images=len(opened.of_role(Part.Role.INLINE)))
     return Frame(sizes, _REMOTE_IMAGE in html)
 
 
@@ -172,16 +174,16 @@ def _conversation(source: Source, opened: Opened, now: datetime) -> dict[str, li
 
 def _other_copy(copy: Recipient, source: Source, now: datetime) -> ThreadItem:
     """Return another copy; with its text where it was read before: to look at this page reads no other."""
-    row, at = inbox.row_of(copy, source.user, now), copy.held_at or now
-    if not row.readable or copy.state != State.READ:
-        return ThreadItem(at, row=row)
-    found = replace(source, pk=copy.pk, recipient=copy)
+    user, at = source.user, copy.held_at or now
+    if copy.state != State.READ:
+        return ThreadItem(at, row=inbox.row_of(copy, user, now))
     try:
-        opened = pickup.open_copy(copy, source.user, now=now, ip=source.ip, conversation=True)
-        text = _plain(found, opened)
+        opened = pickup.open_copy(copy, user, now=now, ip=source.ip, conversation=True)
+        text = _plain(replace(source, pk=copy.pk, recipient=copy), opened)
     except (NotReadable, SealingError):
-        return ThreadItem(at, row=row)
-    return ThreadItem(at, row=row, opened=opened, text=text)
+        return ThreadItem(at, row=inbox.row_of(copy, user, now))
+    row = inbox.Row(copy, Standing.READABLE, opened.headers, shared=pickup.is_shared(copy, user))
+    return ThreadItem(at, row=row, text=text)
 
 
 def _own_reply(message: Message, source: Source, now: datetime) -> ThreadItem:
