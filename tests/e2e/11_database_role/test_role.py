@@ -80,12 +80,20 @@ def test_intake_takes_mail_in_with_its_own_role(accepted, server):
         )
 
 
+def test_it_sees_how_much_waits_and_is_refused_nothing_that_it_needs(accepted, server):
+    said = (server[1] / "smtpd.log").read_text()
+    assert "queue_unknown" not in said
+    assert '"level": "error"' not in said
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "SELECT sealed_raw FROM messages_app_message",
         "SELECT reverse_path FROM messages_app_message",
         "SELECT address FROM messages_app_recipient",
+        "SELECT count(*) FROM messages_app_recipient WHERE address = 'rita@partner.example'",
+        "UPDATE messages_app_recipient SET state = 'delivered'",
         "SELECT sealed_key FROM messages_app_keywrap",
         "SELECT * FROM messages_app_auditevent",
         "SELECT * FROM messages_app_part",
