@@ -12,6 +12,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:wo" + r"rk|ho" + r"me|ro" + r"ot|Us" 
 MARKS = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 LOCKS = [ROOT / "requirements.lock", ROOT / "requirements-dev.lock"]
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+FILE = re.compile(r"`((?:portal|gateway|messages_app|notifications|tests|bench|tools)/[\w/.]*\w)`")
 HASH = re.compile(r"^\s+--hash=sha256:[0-9a-f]{64}( \\)?$")
 PIN = re.compile(r"^[A-Za-z0-9._-]+(\[[\w,-]+\])?==\S+( ;.*)? \\$")
 
@@ -86,8 +87,8 @@ def test_every_relative_link_of_the_documents_leads_somewhere():
     assert broken == []
 
 
-def test_every_file_that_message_flow_names_is_there():
-    flow = (ROOT / "docs" / "message_flow.md").read_text()
-    named = re.findall(r"`((?:portal|gateway|messages_app|notifications)/[\w/]+\.py)`", flow)
-    assert named
-    assert [path for path in named if not (ROOT / path).exists()] == []
+def test_every_file_that_a_document_names_is_there():
+    documents = [path for path in tracked() if path.suffix == ".md" and path.parent.name != "pictures"]
+    named = [(path, found) for path in documents for found in re.findall(FILE, text_of(path))]
+    assert len(named) > 100
+    assert [f"{name(path)}: {found}" for path, found in named if not (ROOT / found).exists()] == []
