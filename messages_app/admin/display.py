@@ -71,10 +71,11 @@ def mono(text: str) -> SafeString:
 
 
 def one_line(details: Any) -> str:
-    """Return details as "name: value" in one line."""
+    """Return details as "name: value" in one line; of a sealed note (`sealing.notes`) only that there is one."""
     if not isinstance(details, dict):
         return str(details)
-    return ", ".join(f"{name}: {value}" for name, value in details.items()) or NOTHING
+    shown = {name: "sealed" if name == "note" else value for name, value in details.items()}
+    return ", ".join(f"{name}: {value}" for name, value in shown.items()) or NOTHING
 
 
 def _link(url: str, text: str, title: str) -> SafeString:

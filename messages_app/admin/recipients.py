@@ -1,16 +1,14 @@
-"""Recipients: where each copy is and why; what waits in the queue may be tried now."""
+"""Recipients: where each copy is and why."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.messages import SUCCESS, WARNING
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from messages_app.admin import display, search
-from messages_app.admin.base import ReadOnlyAdmin, by_whom
-from messages_app.admin.retry import retry_now
+from messages_app.admin.base import ReadOnlyAdmin
 from messages_app.admin.time_range import TimeRangeFilter
 from messages_app.models import Recipient
 
@@ -26,7 +24,6 @@ class RecipientAdmin(ReadOnlyAdmin):
     search_help_text = "A whole address or its beginning, or the id of a message or recipient."
     # Ids are made in the order of time, and indexed.
     ordering = ("-id",)
-    actions = ("retry",)
     fields = (
         "id",
         "of_message",
@@ -59,19 +56,6 @@ class RecipientAdmin(ReadOnlyAdmin):
     ) -> tuple[QuerySet[Recipient], bool]:
         """Return what the search box names."""
         return (search.recipients(queryset, search_term) if search_term.strip() else queryset), False
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Return whether this member of staff may touch the queue: nothing else of a recipient can be changed."""
-        return request.user.has_perm("messages_app.change_recipient")
-
-    @admin.action(description="Try now what is waiting in the queue", permissions=["retry"])
-    def retry(self, request: HttpRequest, recipients: QuerySet[Recipient]) -> None:
-        """Make chosen copies due; the next sweep finds them."""
-        chosen, made_due = len(recipients), retry_now(recipients, **by_whom(request))
-        self.message_user(request, f"{made_due} of {chosen} will be tried now.", SUCCESS if made_due else WARNING)
-        if made_due < chosen:
-            text = "The others do not wait in the queue, are due already, or must wait to avoid a second copy."
-            self.message_user(request, text, WARNING)
 
     @admin.display(description="queued", ordering="queued_at")
     def queued(self, recipient: Recipient) -> str:
