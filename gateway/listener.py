@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from gateway import client_certificates
+from gateway.arrivals import Arrivals
 from gateway.session import Door, Handler, Session, Shared, Timers
 from gateway.smtp import reply
 from gateway.smtp.reply import Reply
@@ -28,10 +28,23 @@ _BACKLOG = 512
 
 @dataclass(frozen=True)
 class Caps:
-    """How many connections may stand at once: in all, and from one address."""
+    """How many connections may stand at once: in all, and from one address.
+
+    Where TLS comes first, a quarter of either may be in a handshake that is not finished.
+    """
 
     total: int = 1000
     per_client: int = 100
+
+    @property
+    def handshakes(self) -> int:
+        """Return how many handshakes there may be."""
+        return max(self.total // 4, 1)
+
+    @property
+    def handshakes_per_client(self) -> int:
+        """Return how many handshakes one address may have."""
+        return max(self.per_client // 4, 1)
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,7 @@ class Listener:
             raise ValueError("STARTTLS needs a certificate")
         self._settings = settings
         self._shared = Shared(handler, settings.timers, tls, admit=self._admit)
+        self._arrivals = Arrivals(self._admit_handshake, lambda: self._shared.tls, settings.timers.handshake)
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -81,6 +95,10 @@ class Listener:
         if self._sweeper is None:
             await self._shared.handler.start()
             self._sweeper = loop.create_task(self._sweep())
+        if opened.implicit_tls:
+            if self._shared.tls is None:
+                raise ValueError("TLS needs a certificate")
+            return await self._arrivals.listen(host, port, lambda: Session(self._shared, opened))
         server = await loop.create_server(
             lambda: Session(self._shared, opened),
             host,
@@ -88,22 +106,9 @@ class Listener:
             backlog=_BACKLOG,
             reuse_address=True,
             reuse_port=True,
-            **self._implicit_tls(opened),
         )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
-
-    def _implicit_tls(self, door: Door) -> dict[str, Any]:
-        """Return how `create_server` begins with TLS at `door`: with the certificate that is then in use."""
-        tls = self._shared.tls
-        if not door.implicit_tls or tls is None:
-            return {}
-
-        def use_newest(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-            connection.context = self._shared.tls or tls
-
-        tls.sni_callback = use_newest
-        return {"ssl": tls, "ssl_handshake_timeout": self._settings.timers.handshake}
 
     def replace_tls(self, tls: ssl.SSLContext) -> None:
         """Use another certificate from the next handshake on."""
@@ -111,6 +116,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Listen no more, let messages under way finish, and close."""
+        await self._arrivals.close()
         for server in self._servers:
             server.close()
         self._shared.stopping = True
@@ -139,13 +145,22 @@ class Listener:
             for session in list(self._shared.sessions):
                 session.check(loop.time())
 
-    def _admit(self, ip: str) -> Reply | None:
+    def _admit(self, ip: str, arriving: int = 0, arriving_of_client: int = 0) -> Reply | None:
         sessions, caps = self._shared.sessions, self._settings.caps
-        of_client = sum(session.ip == ip for session in sessions)
-        if len(sessions) < caps.total and of_client < caps.per_client:
+        total = len(sessions) + arriving
+        of_client = sum(session.ip == ip for session in sessions) + arriving_of_client
+        if total < caps.total and of_client < caps.per_client:
             return None
-        log.warning("too_many_connections", client=ip, total=len(sessions), of_client=of_client)
+        log.warning("too_many_connections", client=ip, total=total, of_client=of_client)
         return reply.TOO_MANY_CONNECTIONS
+
+    def _admit_handshake(self, ip: str) -> bool:
+        """Return whether a client may begin with TLS: unfinished handshakes count apart, and as connections."""
+        caps, total, of_client = self._settings.caps, len(self._arrivals), self._arrivals.of(ip)
+        if total >= caps.handshakes or of_client >= caps.handshakes_per_client:
+            log.warning("too_many_handshakes", client=ip, total=total, of_client=of_client)
+            return False
+        return self._admit(ip, total, of_client) is None
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

@@ -195,12 +195,18 @@ class Session(asyncio.Protocol):
             self._flush()
 
     def stop(self) -> None:
-        """Close now if between messages; otherwise it happens after this one."""
-        self._flush()
+        """Close now if between messages; otherwise it happens after this one. A handshake is not waited for."""
+        if self._handshaking:
+            self.abort()
+        else:
+            self._flush()
 
     def abort(self) -> None:
         """Close without waiting for anything."""
         self._transport.abort()
+        if self._handshaking:
+            # A transport that is lost inside a handshake tells nobody but its TLS layer.
+            self.connection_lost(None)
 
     # --- Events.
 
@@ -381,7 +387,7 @@ class Session(asyncio.Protocol):
             transport = await self._upgrade()
         except (OSError, asyncio.CancelledError) as error:
             log.info("tls_failed", client=self.ip, error=getattr(error, "reason", "") or type(error).__name__)
-            self._transport.abort()
+            self.abort()
             return
         self._transport = transport
         self._handshaking, self._task, self._reading = False, None, True

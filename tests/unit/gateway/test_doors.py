@@ -6,7 +6,7 @@ import smtplib
 import socket
 import ssl
 from base64 import b64encode
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import trustme
@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import client_certificates
 from gateway.keeping import Keeper
-from gateway.listener import Listener, Settings, new_loop, serve_in_thread, server_context
+from gateway.listener import Caps, Listener, Settings, new_loop, serve_in_thread, server_context
 from gateway.session import Door, Timers
 from gateway.smtp import reply
 from gateway.smtp.server import Options
 from portal.certificates import self_signed
+from tests.harness.processes import wait_for
 
 HOST = "gw.home.example"
 CONTENT = b"Subject: x\r\n\r\nHello\r\n"
@@ -234,3 +235,111 @@ def test_a_chunk_that_drips_in_is_given_up_wanted_or_not(before):
         sock.sendall(b"EHLO c\r\n" + before + b"BDAT 1000000 LAST\r\nx")
         lines = list(iter(replies.readline, b""))
     assert lines[-1].startswith(b"421 4.4.2")
+
+
+# --- Handshakes that are begun and not finished, where TLS comes first.
+
+HALF_A_RECORD = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
+
+
+def begun(stack, port, count):
+    """Begin `count` handshakes from one address, and finish none."""
+    socks = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(count)]
+    for sock in socks:
+        sock.sendall(HALF_A_RECORD)
+    return socks
+
+
+def is_closed(sock):
+    """Return whether the server has hung up, which it does at once or not at all."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def serve_capped(context, loop_factory, *, timers=None, **caps):
+    settings = Settings(Options(HOST), timers or Timers(), Caps(**caps), grace=1.0)
+    return serve_in_thread(Knows(), settings, tls=context, loop_factory=loop_factory, door=IMPLICIT)
+
+
+LOOPS = pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, new_loop], ids=["asyncio", "uvloop"])
+
+
+@LOOPS
+@pytest.mark.parametrize("caps", [{"per_client": 8}, {"total": 8}, {"total": 2, "per_client": 2}])
+def test_only_so_many_handshakes_may_be_unfinished(context, trust, loop_factory, caps):
+    allowed = max(min(caps.values()) // 4, 1)
+    with serve_capped(context, loop_factory, **caps) as port, ExitStack() as stack:
+        waiting = begun(stack, port, allowed)
+        assert is_closed(begun(stack, port, 1)[0])
+        # One that ends makes room, whether it is finished or not.
+        waiting[0].close()
+        wait_for(lambda: let_in(port, trust), "there is room again")
+
+
+def let_in(port, trust):
+    """Return whether a mail program is greeted."""
+    try:
+        with program(port, trust, IMPLICIT) as smtp:
+            return smtp.noop()[0] == 250
+    except (OSError, smtplib.SMTPServerDisconnected):
+        return False
+
+
+@LOOPS
+def test_sessions_and_handshakes_count_together_as_connections(context, trust, loop_factory):
+    with serve_capped(context, loop_factory, per_client=4) as port, ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(program(port, trust, IMPLICIT))
+        begun(stack, port, 1)
+        assert is_closed(begun(stack, port, 1)[0])
+
+
+@LOOPS
+def test_a_handshake_that_nobody_finishes_ends_by_its_timer(context, trust, loop_factory):
+    with serve_capped(context, loop_factory, timers=Timers(handshake=0.3)) as port, ExitStack() as stack:
+        assert is_closed(begun(stack, port, 1)[0])
+        assert let_in(port, trust)
+
+
+@LOOPS
+def test_a_stop_does_not_wait_for_handshakes(context, loop_factory):
+    with ExitStack() as stack:
+        with serve_capped(context, loop_factory) as port:
+            (sock,) = begun(stack, port, 1)
+        assert is_closed(sock)
+
+
+@LOOPS
+@pytest.mark.parametrize("leaves", [True, False], ids=["by the client", "by the server's stop"])
+def test_a_handshake_after_starttls_that_breaks_off_leaves_no_session(context, loop_factory, leaves):
+    """A transport lost inside a handshake does not say so to its protocol: its place would be taken for ever."""
+    settings = Settings(Options(HOST), Timers(), Caps(total=1), grace=20.0)
+    with ExitStack() as stack:
+        with serve_in_thread(Knows(), settings, tls=context, loop_factory=loop_factory) as port:
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            assert dialogue_codes(sock, b"EHLO c", b"STARTTLS") == ["220", "250", "220"]
+            sock.sendall(HALF_A_RECORD)
+            if leaves:
+                sock.close()
+                wait_for(lambda: greeting(port).startswith(b"220"), "the place is free again")
+        assert leaves or is_closed(sock)
+
+
+def dialogue_codes(sock, *lines):
+    """Return the codes of the greeting and of the answers to `lines`."""
+    with sock.makefile("rb") as replies:
+        codes = [replies.readline()[:3].decode()]
+        for line in lines:
+            sock.sendall(line + b"\r\n")
+            last = replies.readline()
+            while last[3:4] == b"-":
+                last = replies.readline()
+            codes.append(last[:3].decode())
+    return codes
+
+
+def greeting(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        return sock.recv(100)
