@@ -134,8 +134,9 @@ def test_compose_refers_only_to_what_it_defines(compose):
 
 def test_compose_publishes_the_ports_on_which_it_listens(compose):
     services = compose["services"]
-    listens = environment(services["smtpd"])["SMTPD_LISTEN"].rpartition(":")[2]
-    assert [str(port).rpartition(":")[2] for port in services["smtpd"]["ports"]] == [listens]
+    listens = ["SMTPD_LISTEN", "SMTPD_SUBMISSION_LISTEN", "SMTPD_SUBMISSIONS_LISTEN"]
+    ports = dict(zip(("25", "587", "465"), (environment(services["smtpd"])[each] for each in listens), strict=True))
+    assert services["smtpd"]["ports"] == [f"{outside}:{inside.rpartition(':')[2]}" for outside, inside in ports.items()]
     bound = next(word for word in services["web"]["command"] if word.startswith("--bind="))
     assert [str(port).rpartition(":")[2] for port in services["web"]["ports"]] == [bound.rpartition(":")[2]]
 
