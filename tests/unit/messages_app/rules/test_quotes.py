@@ -41,7 +41,7 @@ WHOLE = {
     "nothing but a quotation": f'<blockquote type="cite">{LINES}</blockquote>',
     "a short quotation": '<p>Yes.</p><blockquote type="cite">Shall we meet?</blockquote>',
     "an indented paragraph": f"<p>He said:</p><blockquote>{LINES}</blockquote>",
-    "a forwarded message (Apple)": f'<p>See:</p><blockquote type="cite">Begin forwarded message:{HEAD}{LINES}</blockquote>',
+    "a forwarded message (Apple)": f'<p>See:</p><blockquote type="cite">Begin forwarded:{HEAD}{LINES}</blockquote>',
     "a divider above all else": OUTLOOK.replace("Yes.", ""),
     "a line in a newsletter": f"<p>News</p><hr><p><b>From:</b> 9 o'clock</p>{LINES}",
     "a border in a newsletter": f'<p>News</p><div style="border-top:1px solid red"><b>More</b></div>{LINES}',
