@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 
 from gateway.rules.outcome import printable
+from gateway.rules.utf8_addresses import escaped
 
 MOST_HEADER_BYTES = 64 * 1024
 LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without CRLF
@@ -186,7 +187,7 @@ def _status(recipients: Sequence[Undelivered], subject: Subject, sending: Sendin
 
 def _recipient_fields(recipient: Undelivered) -> list[tuple[str, str]]:
     return [
-        ("Original-Recipient", recipient.original.replace(";", "; ", 1)),
+        ("Original-Recipient", _typed_original(recipient.original)),
         ("Final-Recipient", typed_address(recipient.address)),
         ("Action", recipient.kind.action),
         ("Status", recipient.status),
@@ -199,13 +200,13 @@ def _recipient_fields(recipient: Undelivered) -> list[tuple[str, str]]:
 
 def typed_address(address: str) -> str:
     r"""Return an address with its type: rfc822, or utf-8 with \x{...} for what is not ASCII (RFC 6533 section 3)."""
-    if address.isascii():
-        return f"rfc822; {address}"
-    escaped = "".join(
-        character if character.isascii() and character not in "\\+=" else f"\\x{{{ord(character):X}}}"
-        for character in address
-    )
-    return f"utf-8; {escaped}"
+    return f"rfc822; {address}" if address.isascii() else f"utf-8; {escaped(address)}"
+
+
+def _typed_original(original: str) -> str:
+    """Return ORCPT as a field has it; "" for none."""
+    kind, _, address = original.partition(";")
+    return f"{kind}; {escaped(address) if kind == 'utf-8' else address}" if address else ""
 
 
 def _field(name: str, value: str) -> bytes:

@@ -24,7 +24,7 @@ from gateway.rules import replies
 from gateway.rules.outcome import Class, HostResult, Phase, RecipientReply, printable
 from gateway.rules.replies import Malformed, Reply
 from gateway.rules.tls import ResultType, certificate_failure
-from gateway.smtp.status_requests import encode_xtext
+from gateway.smtp.status_requests import encode_original, encode_xtext
 from gateway.wire import Injected, Lost, Wire, is_broken_off
 
 BLOCK = 64 * 1024
@@ -497,10 +497,9 @@ class Transaction:
         wish = self.message.wishes.get(address)
         if wish is None or "DSN" not in self.session.extensions:
             return []
-        kind, _, original = wish.original.partition(";")
         return [
             *([f"NOTIFY={wish.notify}"] if wish.notify else []),
-            *([f"ORCPT={kind};{encode_xtext(original)}"] if original else []),
+            *([f"ORCPT={encode_original(wish.original)}"] if wish.original else []),
         ]
 
     def _recipients(self) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gateway.rules.utf8_addresses import unescaped
 from messages_app.rules import parameters
 
 # Octets of a part's header and of the status part, and groups of recipients, that are looked at.
@@ -56,7 +57,7 @@ def fields(header: bytes) -> dict[str, str]:
     """Return the fields of `header` (lines end in LF) by name in lower case, unfolded; the first of each counts."""
     found: dict[str, str] = {}
     for name, value in _FIELD.findall(header):
-        found.setdefault(name.decode("ascii").lower(), " ".join(value.decode("ascii", "replace").split()))
+        found.setdefault(name.decode("ascii").lower(), " ".join(value.decode("utf-8", "replace").split()))
     return found
 
 
@@ -89,5 +90,17 @@ def _failed(group: bytes) -> Failure | None:
     if told.get("action", "").partition("(")[0].strip().lower() != "failed":
         return None
     status = _STATUS.match(told.get("status", ""))
-    named = (told.get(name, "").partition(";")[2].strip() for name in ("original-recipient", "final-recipient"))
+    named = (_address(told.get(name, "")) for name in ("original-recipient", "final-recipient"))
     return Failure(status[0] if status else UNKNOWN_STATUS, frozenset(filter(None, named)))
+
+
+def _address(typed: str) -> str:
+    """Return the address in `type; address`; of type utf-8 in whichever form it came (RFC 6533 section 3)."""
+    kind, _, address = typed.partition(";")
+    address = address.strip()
+    if kind.strip().lower() != "utf-8":
+        return address
+    try:
+        return unescaped(address)
+    except ValueError:
+        return address

@@ -50,11 +50,12 @@ def parse_mail(argument: bytes, *, extended: bool, size_limit: int, auth: bool =
 
 def parse_recipient(argument: bytes, envelope: Envelope, *, extended: bool) -> tuple[Mailbox, ReportWish]:
     """Return the mailbox of `TO:<path> parameters`, and what RFC 3461 asks about it. Raises Refused."""
-    path, parameters = _split(b"TO", argument, reply.BAD_RECIPIENT)
+    path, parameters = _split(b"TO", argument, reply.BAD_RECIPIENT, in_utf8="ORCPT")
     if parameters and not extended:
         raise Refused(reply.UNKNOWN_PARAMETER)
     try:
-        wish = status_requests.parse_wish(parameters.pop("NOTIFY", None), parameters.pop("ORCPT", None))
+        notify, original = parameters.pop("NOTIFY", None), parameters.pop("ORCPT", None)
+        wish = status_requests.parse_wish(notify, original, utf8=envelope.smtputf8)
     except ValueError as error:
         raise Refused(reply.SYNTAX) from error
     if parameters:
@@ -78,13 +79,13 @@ def _optional(value: str | None, parse: Callable[[str], str]) -> str:
         raise Refused(reply.SYNTAX) from error
 
 
-def _split(keyword: bytes, argument: bytes, refusal: Reply) -> tuple[str, dict[str, str]]:
+def _split(keyword: bytes, argument: bytes, refusal: Reply, in_utf8: str = "") -> tuple[str, dict[str, str]]:
     try:
         path, rest = grammar.split_path(keyword, argument)
     except BadSyntax as error:
         raise Refused(refusal) from error
     try:
-        return path, grammar.parse_parameters(rest)
+        return path, grammar.parse_parameters(rest, in_utf8)
     except BadSyntax as error:
         raise Refused(reply.SYNTAX) from error
 

@@ -19,7 +19,7 @@ _LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]{0,61}
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ROUTE = re.compile(rf"@{_DOMAIN.pattern}(?:,@{_DOMAIN.pattern})*:")
 _CLIENT_NAME = re.compile(r"[A-Za-z0-9._\-]{1,255}|\[[A-Za-z0-9.:]{2,64}\]")
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]*)(?:=([!-<>-~]+))?")
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9\-]*)(?:=([!-<>-~\u0080-\U0010ffff]+))?")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -116,15 +116,18 @@ def _parse_domain(rest: str) -> str:
     return domain
 
 
-def parse_parameters(text: str) -> dict[str, str]:
+def parse_parameters(text: str, in_utf8: str = "") -> dict[str, str]:
     """Return `KEYWORD=value` words as {KEYWORD: value}; keywords in upper case, values as given.
 
-    A keyword without a value has "". Raises BadSyntax, for a repeated one too.
+    A keyword without a value has "". Only the value of `in_utf8` may have more than ASCII.
+    Raises BadSyntax, for a repeated one too.
     """
     parameters: dict[str, str] = {}
     for keyword, value in map(_parse_parameter, _words(text)):
         if keyword in parameters:
             raise BadSyntax("repeated parameter")
+        if not value.isascii() and keyword != in_utf8:
+            raise BadSyntax("not ASCII")
         parameters[keyword] = value
     return parameters
 

@@ -61,6 +61,7 @@ WORDS = {
         *(b"EHLO ", b"HELO ", b"STARTTLS", b"MAIL FROM:<", b"RCPT TO:<", b"DATA\r\n", b"BDAT ", b" LAST", b"RSET"),
         *(b"AUTH ", b"PLAIN", b"LOGIN", b"NOOP", b"QUIT", b"\r\n", b"\r\n.\r\n", b"\n.\n", b"\r.\r", b"\0"),
         *(b" SIZE=", b" BODY=8BITMIME", b" SMTPUTF8", b" RET=FULL", b" ENVID=", b" NOTIFY=NEVER", b" ORCPT="),
+        *(b"utf-8;", b"\\x{E9}", b"\xc3\xa9"),
     ),
     "replies": (b"220 ", b"250-", b"250 ", b"354 ", b"421 ", b"\r\n", b"\n", b"\r", b"4.5.3 ", b"5.7.1", b"999 "),
     "sts": (b"version: STSv1\n", b"mode: ", b"enforce", b"testing", b"mx: ", b"*.", b"max_age: ", b"v=STSv1;", b"id="),

@@ -115,6 +115,18 @@ def test_internationalised_addresses_are_escaped():
     report(undelivered("ritä@partner.example", diagnostic="550 unbekannt: ä"), to_address="säm@home.example")
 
 
+@pytest.mark.parametrize(
+    ("original", "field"),
+    [
+        ("rfc822;rita+news@partner.example", "rfc822; rita+news@partner.example"),
+        ("utf-8;ritä@partner.example", r"utf-8; rit\x{E4}@partner.example"),
+    ],
+)
+def test_the_original_recipient_is_named_as_its_type_is_written(original, field):
+    _, parsed = report(undelivered(original=original))
+    assert parsed.get_payload(1).get_payload()[1]["Original-Recipient"] == field
+
+
 def test_a_report_about_nobody_is_a_mistake():
     with pytest.raises(ValueError, match="recipient"):
         report()

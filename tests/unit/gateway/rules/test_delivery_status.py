@@ -89,3 +89,17 @@ def test_a_status_part_beyond_the_limit_is_not_read():
 
 def test_fields_are_unfolded_and_the_first_of_each_counts():
     assert fields(b"A: b\n c\nA: d\nno field\nE:f") == {"a": "b c", "e": "f"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("rfc822; rita@partner.example", "rita@partner.example"),
+        (r"utf-8; r\x{E9}ta@partner.example", "r\u00e9ta@partner.example"),
+        ("UTF-8;r\u00e9ta@partner.example", "r\u00e9ta@partner.example"),  # message/global-delivery-status
+        (r"utf-8; r\xE9ta@partner.example", r"r\xE9ta@partner.example"),  # not as the standard has it: as it came
+    ],
+)
+def test_an_address_beyond_ascii_is_read_in_whichever_form_it_came(typed, address):
+    found = failure(TYPE, report(FAILED.replace("rfc822; rita@partner.example", typed)))
+    assert found.addresses == {address}
