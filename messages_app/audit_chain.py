@@ -87,7 +87,8 @@ def _alone() -> bool:
 def _pending(last: AuditLink | None) -> list[AuditEvent]:
     events = AuditEvent.objects.filter(link__isnull=True).order_by("at", "id")
     if last:
-        events = events.filter(at__gte=last.event.at - LOOK_BACK)
+        # Not of the last one alone: where the clock was set back, what is new is older than that.
+        events = events.filter(at__gte=min(last.event.at, timezone.now()) - LOOK_BACK)
     return list(events[:BATCH])
 
 
@@ -101,9 +102,11 @@ def _links(last: AuditLink | None, events: list[AuditEvent]) -> Iterator[AuditLi
 
 
 def _sign(link: AuditLink) -> None:
-    now = timezone.now()
-    signature = keyring.sign(head_bytes(link.sequence, bytes(link.hash), now))
-    AuditHead.objects.create(sequence=link.sequence, hash=link.hash, signed_at=now, signature=signature)
+    """Sign the head, never before the one before it: a clock that was set back is no tampering."""
+    newest = AuditHead.objects.order_by("-sequence").values_list("signed_at", flat=True).first()
+    at = max(timezone.now(), newest or timezone.now())
+    signature = keyring.sign(head_bytes(link.sequence, bytes(link.hash), at))
+    AuditHead.objects.create(sequence=link.sequence, hash=link.hash, signed_at=at, signature=signature)
 
 
 def verify(public_key: Ed25519PublicKey, now: datetime) -> list[Finding]:

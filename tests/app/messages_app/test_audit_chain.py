@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
@@ -100,3 +101,13 @@ def test_the_database_itself_refuses_to_change_the_log(keys, model, action):
     statement = f"DELETE FROM {table}" if action == "delete" else f"UPDATE {table} SET {model._meta.pk.column} = NULL"  # noqa: S608
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=30)])
+def test_a_clock_that_was_ahead_and_was_set_back_breaks_no_chain(keys, ahead):
+    audit_chain.link_pending()
+    for at in (timezone.now(), timezone.now() + ahead, timezone.now()):
+        with time_machine.travel(at, tick=True):
+            audit.record(Event.MESSAGE_ACCEPTED)
+            assert audit_chain.link_pending() == 1, "what is new may be older than what was linked last"
+    assert findings(timezone.now() + timedelta(minutes=2)) == []
