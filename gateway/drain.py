@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
@@ -18,6 +18,7 @@ from gateway.delivery import Connections, Report
 from gateway.envelope import ReportWish
 from gateway.heartbeat import beating
 from gateway.nudges import nudge
+from gateway.progress import Progress
 from gateway.record_taken import Tried
 from gateway.routes import RouteTable
 from gateway.rules.concurrency import Feedback, feedback, nobody_answered
@@ -56,16 +57,18 @@ class LeaseLost(Exception):  # noqa: N818, reads as what happened
 class Sending:
     """The copies of a slice: all of them become `sending` just before the first MAIL, in one commit."""
 
-    def __init__(self, recipients: Sequence[Recipient]) -> None:
+    def __init__(self, recipients: Sequence[Recipient], progress: Progress) -> None:
         self._recipients = recipients
+        self._progress = progress
         self._ours: set[UUID] | None = None
 
     def start(self, recipients: Sequence[Recipient]) -> None:
         """Save that the transaction for `recipients` begins, before its first command. Raises LeaseLost."""
         if self._ours is None:
+            self._progress.open()
             self._ours = {one.pk for one in queue.start(self._recipients, timezone.now())}
             pool.give_back()
-        if not self._ours.issuperset(one.pk for one in recipients):
+        if not self._ours.issuperset(one.pk for one in recipients) or not self._progress.begin(recipients):
             raise LeaseLost
 
 
@@ -92,6 +95,7 @@ class Round:
     gave_back: bool = False
     away: dict[NextHop, Report] = field(default_factory=dict)
     working: Sequence[Recipient] = ()
+    progress: Progress = field(default_factory=lambda: Progress(uuid4()))  # of the batch that is worked off
     pace: Pace = field(default_factory=Pace)
 
     def goes_on(self) -> bool:
@@ -126,7 +130,8 @@ def _go_round(current: Round) -> bool:
             return False
         if len(batch) >= BATCH:  # a backlog: another lane may take some of it
             nudge(current.destination)
-        _work_off(batch, current)
+        with Progress(batch[0].lease_token or uuid4()) as current.progress:
+            _work_off(batch, current)
     return True
 
 
@@ -189,7 +194,8 @@ def _handle_alive(jobs: Sequence[Job], current: Round) -> None:
             _send(jobs, current)
         else:
             _keep(*jobs[0])
-    except Exception as error:  # the lease ends, and the sweep judges what the row says then
+    except Exception as error:  # the lease ends, and the sweep judges by the row and what was noted
+        current.progress.keep()
         log.error("drain.broken", message=str(current.working[0].message_id), error=where(error))
     finally:
         current.working = ()
@@ -231,7 +237,7 @@ def _take(recipients: list[Recipient]) -> None:
 
 def _send(jobs: Sequence[Job], current: Round) -> None:
     """Send a slice over one connection where the host allows, and record it; what time did not allow is given back."""
-    sending = Sending([recipient for _, recipients in jobs for recipient in recipients])
+    sending = Sending([recipient for _, recipients in jobs for recipient in recipients], current.progress)
     # Where the host is away already, nothing is opened.
     away = _next_hop(jobs[0][0]) in current.away
     keys = {} if away else _keys([recipients[0].message for _, recipients in jobs])
@@ -261,7 +267,9 @@ def _attempt(
         log.error("delivery.broken", message=str(recipients[0].message_id), error=where(error))
         record.put_off(recipients, timezone.now())
         return None
-    return Tried(recipients, report, route, started_at, timezone.now())
+    ended_at = timezone.now()
+    current.progress.end(recipients, report, started_at, ended_at)
+    return Tried(recipients, report, route, started_at, ended_at)
 
 
 def _learn(tried: Sequence[Tried], current: Round) -> None:

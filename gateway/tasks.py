@@ -4,8 +4,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from gateway import drain as draining
-from gateway import expiry, lanes, late_release, mta_sts, queue
+from gateway import expiry, lanes, late_release, mta_sts, queue, recovery
 from gateway.nudges import begun, nudge
+
+_clock = recovery.Clock()
 
 
 @shared_task
@@ -25,7 +27,9 @@ def drain(destination: str) -> None:
 def sweep() -> None:
     """Find what a lost nudge or a killed worker left behind."""
     now = timezone.now()
-    queue.recover_lost(now)
+    if _clock.was_set_back():
+        recovery.bring_near(now)
+    recovery.recover_lost(now)
     for destination in queue.due_destinations(now):
         nudge(destination)
 

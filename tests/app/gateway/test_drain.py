@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import OperationalError
 from django.utils import timezone
 
-from gateway import delivery, drain, expiry, lanes, queue, record, tasks
+from gateway import delivery, drain, expiry, lanes, queue, record, recovery, tasks
 from gateway.models import DomainHistory, DomainPolicy, HomeDomain, Relay, TrustedCertificate
 from gateway.rules import concurrency
 from messages_app import hold, signals
@@ -473,3 +473,20 @@ def test_a_frozen_writer_is_not_told(keys, settings, ca):
     with partner(settings, ca):
         drain.drain(DOMAIN)
     assert not Notice.objects.exists()
+
+
+def test_a_drain_leaves_no_notes_and_what_it_could_not_record_the_sweep_does(keys, settings, ca, monkeypatch):
+    settings.DATA_DIR = keys
+    make_message(RAW)
+    with partner(settings, ca) as host, monkeypatch.context() as broken:
+        broken.setattr(record, "attempted_together", lambda _tried: 1 / 0)
+        drain.drain(DOMAIN)
+        assert state_of()[0] == State.SENDING
+        assert len(list((keys / "progress").iterdir())) == 1
+    recovery.recover_lost(timezone.now() + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS + 1))
+    assert state_of() == (State.DELIVERED, "delivered")
+    with partner(settings, ca) as again:
+        make_message(RAW, recipients=("rob@partner.example",))
+        drain.drain(DOMAIN)
+    assert (len(host.messages), len(again.messages)) == (1, 1)
+    assert list((keys / "progress").iterdir()) == []
