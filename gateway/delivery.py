@@ -89,6 +89,17 @@ class Report:
         """Return the results for the database, one a host, without a word of other recipients."""
         return [result.seen_by(recipient).to_evidence() for result in self.results]
 
+    def columns(self, recipient: str, verdict: Verdict) -> dict[str, Any]:
+        """Return what the database's row of the attempt says: the evidence for one recipient, and its `verdict`."""
+        return {
+            "level": self.policy.level,
+            "outcome": verdict.action,
+            "result_type": verdict.result_type,
+            "smtp_code": verdict.smtp_code,
+            "sentence": verdict.sentence,
+            "evidence": self.evidence(recipient),
+        }
+
 
 class Connections:
     """What one drain keeps between messages: answers of the DNS, and sessions that may carry another one.

@@ -182,24 +182,18 @@ def _record(recipient: Recipient, route: Route, report: Report, started_at: date
     now = timezone.now()
     verdict = report.verdict(recipient.address, History(queued_at=now), now)
     with transaction.atomic():
-        _attempt(recipient, route, report, verdict, started_at).save()
+        _attempt(recipient, report, verdict, started_at).save()
         if report.tls_verified:
             DomainHistory.objects.filter(pk=route.domain).update(last_tls_success_at=now)
         _ENDS[rules.end_of(verdict)](recipient, verdict, now)
 
 
-def _attempt(recipient: Recipient, route: Route, report: Report, verdict: Verdict, started_at: datetime) -> Attempt:
-    return Attempt(
-        recipient=recipient,
-        started_at=started_at,
-        ended_at=timezone.now(),
-        level=route.policy.level,
-        outcome=verdict.action if rules.end_of(verdict) is End.DELIVERED else State.HELD,
-        result_type=verdict.result_type,
-        smtp_code=verdict.decisive.smtp_code if verdict.decisive else None,
-        sentence=verdict.sentence,
-        evidence=report.evidence(recipient.address),
-    )
+def _attempt(recipient: Recipient, report: Report, verdict: Verdict, started_at: datetime) -> Attempt:
+    """Return the attempt; what did not end it leaves the copy held, whatever a queue would make of that."""
+    columns = report.columns(recipient.address, verdict)
+    if rules.end_of(verdict) is not End.DELIVERED:
+        columns["outcome"] = State.HELD
+    return Attempt(recipient=recipient, started_at=started_at, ended_at=timezone.now(), **columns)
 
 
 def _delivered(recipient: Recipient, verdict: Verdict, now: datetime) -> None:
@@ -213,8 +207,7 @@ def _delivered(recipient: Recipient, verdict: Verdict, now: datetime) -> None:
     }
     if not _settle(recipient, fields):
         return
-    host = verdict.decisive.mx_host if verdict.decisive else ""
-    _audit(audit.Event.RECIPIENT_DELIVERED, recipient, mx_host=host)
+    _audit(audit.Event.RECIPIENT_DELIVERED, recipient, mx_host=verdict.mx_host)
     recipient.refresh_from_db()
     signals.released.send(_delivered, recipient=recipient)
     if recipient.message.origin == Message.Origin.PORTAL:

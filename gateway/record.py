@@ -94,7 +94,7 @@ def _save(
     """Save evidence and verdicts, all or nothing; holds and bounces are left to `_finish`."""
     sticky = _is_sticky(route.domain, now)
     judged = [Judged(r, report.verdict(r.address, _history(r, route, sticky=sticky), now)) for r in recipients]
-    attempts = [_attempt(j, report, route, started_at, now) for j in judged]
+    attempts = [_attempt(j, report, started_at, now) for j in judged]
     told = _report_of_success(judged, now)
     with transaction.atomic():
         Attempt.objects.bulk_create(attempts)
@@ -187,19 +187,10 @@ def _is_sticky(domain: str, now: datetime) -> bool:
     return DomainHistory.objects.filter(domain=domain, last_tls_success_at__gte=now - STICKY_FOR).exists()
 
 
-def _attempt(judged: Judged, report: Report, route: Route, started_at: datetime, now: datetime) -> Attempt:
-    verdict = judged.verdict
-    return Attempt(
-        recipient=judged.recipient,
-        started_at=started_at,
-        ended_at=now,
-        level=route.policy.level,
-        outcome=verdict.action,
-        result_type=verdict.result_type,
-        smtp_code=verdict.decisive.smtp_code if verdict.decisive else None,
-        sentence=verdict.sentence,
-        evidence=report.evidence(judged.recipient.address),
-    )
+def _attempt(judged: Judged, report: Report, started_at: datetime, now: datetime) -> Attempt:
+    recipient, verdict = judged.recipient, judged.verdict
+    columns = report.columns(recipient.address, verdict)
+    return Attempt(recipient=recipient, started_at=started_at, ended_at=now, **columns)
 
 
 def _remember(route: Route, report: Report, judged: Sequence[Judged], now: datetime) -> None:
@@ -282,7 +273,9 @@ def _bounce(message: Message, judged: Sequence[Judged], now: datetime) -> None:
     with transaction.atomic():
         bounced = [j for j in judged if _settle(j, State.BOUNCED, ended_at=now)]
         for j in bounced:
-            _audit(audit.Event.RECIPIENT_BOUNCED, j)
+            # A report that fails, or what staff took out silently: told apart, since nobody hears of it (row 27).
+            told_nobody = j.verdict.action is Action.DROP or not message.reverse_path
+            _audit(audit.Event.RECIPIENT_DROPPED if told_nobody else audit.Event.RECIPIENT_BOUNCED, j)
         if report and bounced:
             reports.commit(report)
         if bounced:
@@ -332,5 +325,5 @@ def _update(recipient: Recipient, **fields: Any) -> bool:
 
 def _audit(event: audit.Event, judged: Judged) -> None:
     recipient, verdict = judged.recipient, judged.verdict
-    host = verdict.decisive.mx_host if verdict.decisive else ""
-    audit.record(event, message=recipient.message_id, recipient=recipient.pk, reason=verdict.reason, mx_host=host)
+    message, reason = recipient.message_id, verdict.reason
+    audit.record(event, message=message, recipient=recipient.pk, reason=reason, mx_host=verdict.mx_host)

@@ -73,24 +73,18 @@ def _attempt(tried: Tried, verdict: Verdict, recipient: Recipient) -> Attempt:
         recipient_id=recipient.pk,
         started_at=tried.started_at,
         ended_at=tried.ended_at,
-        level=tried.route.policy.level,
-        outcome=verdict.action,
-        result_type=verdict.result_type,
-        smtp_code=verdict.decisive.smtp_code if verdict.decisive else None,
-        sentence=verdict.sentence,
-        evidence=tried.report.evidence(recipient.address),
+        **tried.report.columns(recipient.address, verdict),
     )
 
 
 def _event(verdict: Verdict, recipient: Recipient, now: datetime) -> AuditEvent:
-    host = verdict.decisive.mx_host if verdict.decisive else ""
     return _event_row(
         at=now,
         event=Event.RECIPIENT_DELIVERED,
         actor="system",
         message_id=recipient.message_id,
         recipient_id=recipient.pk,
-        details={"reason": verdict.reason, "mx_host": host},
+        details={"reason": verdict.reason, "mx_host": verdict.mx_host},
     )
 
 

@@ -187,6 +187,16 @@ class Verdict:
     warn_sender: bool = False
     decisive: HostResult | None = None
 
+    @property
+    def mx_host(self) -> str:
+        """The host whose answer decided, "" where none was asked."""
+        return self.decisive.mx_host if self.decisive else ""
+
+    @property
+    def smtp_code(self) -> int | None:
+        """The code of the reply that decided, None where it was no reply."""
+        return self.decisive.smtp_code if self.decisive else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
