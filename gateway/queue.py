@@ -102,8 +102,11 @@ def _whole_messages(rows: QuerySet[Recipient], limit: int) -> list[UUID]:
 
 
 def renew(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
-    """Renew the lease of rows that were claimed and not started; return those still ours."""
-    return [r for r in recipients if _ours(r).update(lease_until=now + lease())]
+    """Renew the lease of rows of one claim that were not started; return those still ours."""
+    rows = _of_claim(recipients).filter(state__in=WAITING)
+    rows.update(lease_until=now + lease())
+    ours = set(rows.values_list("pk", flat=True))
+    return [recipient for recipient in recipients if recipient.pk in ours]
 
 
 def keep(recipients: Sequence[Recipient], now: datetime) -> int:
@@ -111,22 +114,20 @@ def keep(recipients: Sequence[Recipient], now: datetime) -> int:
 
     One that ran out is not taken back: it may be another's by now.
     """
-    rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients], state__in=LEASED)
-    token = recipients[0].lease_token
-    return rows.filter(lease_token=token, lease_until__gt=now).update(lease_until=now + lease())
+    rows = _of_claim(recipients).filter(state__in=LEASED, lease_until__gt=now)
+    return rows.update(lease_until=now + lease())
 
 
 def give_back(recipients: Sequence[Recipient]) -> None:
-    """End the lease of rows that no host was told of, so that another drain may have them at once."""
-    for recipient in recipients:
-        _ours(recipient).update(lease_token=None, lease_until=None)
-        if recipient.state == State.SENDING:
-            begun = Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state=State.SENDING)
-            begun.update(state=State.DEFERRED, next_attempt_at=timezone.now(), lease_token=None, lease_until=None)
+    """End the lease of rows of one claim that no host was told of, so that another drain may have them at once."""
+    rows, free_again = _of_claim(recipients), {"lease_token": None, "lease_until": None}
+    rows.filter(state=State.SENDING).update(state=State.DEFERRED, next_attempt_at=timezone.now(), **free_again)
+    rows.filter(state__in=WAITING).update(**free_again)
 
 
-def _ours(recipient: Recipient) -> QuerySet[Recipient]:
-    return Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=WAITING)
+def _of_claim(recipients: Sequence[Recipient]) -> QuerySet[Recipient]:
+    """Return the rows that are still the claim's of which `recipients` are."""
+    return Recipient.objects.filter(pk__in=[r.pk for r in recipients], lease_token=recipients[0].lease_token)
 
 
 def recover_lost(now: datetime) -> int:
