@@ -87,8 +87,8 @@ class PinnedDemand:
     def prove(self, sock: ssl.SSLSocket, host: str) -> None:
         """Raise Unverified unless the host's own certificate, or its key, is pinned."""
         del host
-        own = peer.presented(sock)[:1]
-        if not own or not is_pinned(own[0], self.pins):
+        own = sock.getpeercert(binary_form=True)
+        if not own or not is_pinned(own, self.pins):
             raise Unverified(ResultType.CERTIFICATE_NOT_TRUSTED, "a certificate whose fingerprint is not pinned")
 
 

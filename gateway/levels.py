@@ -52,7 +52,7 @@ class Levels:
         """Return what a host has to prove; or the result that says why it must not be connected to."""
         policy = self._route.policy
         if policy.level is Level.FINGERPRINT:
-            return PinnedDemand(pins=policy.pins) if policy.pins else _result(address, Class.CONFIG, NO_PINS)
+            return PinnedDemand(pins=policy.pins) if policy.pins else _unusable(address, Class.CONFIG, NO_PINS)
         if self._route.asks_dane and (promised := self._dane(address)):
             return promised
         demand = Demand(
@@ -77,7 +77,7 @@ class Levels:
             return replace(demand, level=Level.MTA_STS if found.enforced else demand.level, mta_sts=found.note)
         sentence = f"{host} is not one of the mail servers that the MTA-STS policy of {domain} names"
         more = {"level": Level.MTA_STS, "mta_sts": found.note}
-        return _result(address, Class.TLSFAIL, sentence, ResultType.STS_POLICY_INVALID, **more)
+        return _unusable(address, Class.TLSFAIL, sentence, ResultType.STS_POLICY_INVALID, **more)
 
     def _dane(self, address: Address) -> DaneDemand | HostResult | None:
         """Return what the TLSA records of a host ask for, None where there is nothing to compare.
@@ -89,7 +89,7 @@ class Levels:
             published = self._tlsa.published(address.bases) if address.bases else None
         except Unanswered:
             sentence = f"The DNS gave no valid answer about the TLSA records of {address.host}"
-            return _result(address, Class.TEMP, sentence, ResultType.DNSSEC_INVALID)
+            return _unusable(address, Class.TEMP, sentence, ResultType.DNSSEC_INVALID)
         records = usable(published.records) if published else ()
         if published and records:
             names = dict.fromkeys((published.base, address.host, self._route.domain))
@@ -101,20 +101,12 @@ class Levels:
     def _required(self, address: Address, published: Published | None) -> HostResult:
         """Return that a host can't be used at `dane-only`; without a resolver to trust, by our own fault (row 24)."""
         if not self._tlsa.trusted:
-            return _result(address, Class.CONFIG, NO_RESOLVER)
+            return _unusable(address, Class.CONFIG, NO_RESOLVER)
         what = "only TLSA records that can't be used" if published else "no TLSA records that DNSSEC vouches for"
         sentence = f"{address.host} has {what}, and the policy asks for them"
-        return _result(address, Class.TLSFAIL, sentence, ResultType.DANE_REQUIRED)
+        return _unusable(address, Class.TLSFAIL, sentence, ResultType.DANE_REQUIRED)
 
 
-def _result(address: Address, class_: Class, sentence: str, result_type: str = "", **more: Any) -> HostResult:
-    return HostResult(
-        mx_host=address.host,
-        ip=address.ip,
-        port=address.port,
-        class_=class_,
-        phase=Phase.LOOKUP,
-        sentence=sentence,
-        result_type=result_type,
-        **more,
-    )
+def _unusable(address: Address, class_: Class, sentence: str, result_type: str = "", **more: Any) -> HostResult:
+    """Return the result of a host that is not even connected to."""
+    return address.result(Phase.LOOKUP, class_, sentence, result_type=result_type, **more)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, MutableSequence, Seq
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import groupby, islice
+from typing import Any
 
 from gateway import dane
 from gateway.resolver import Found, NoSuchDomain, Resolver, Unanswered
@@ -29,6 +30,12 @@ class Address:
     ip: str
     port: int
     bases: tuple[str, ...] = ()
+
+    def result(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
+        """Return what was seen there; `more` are further fields of HostResult."""
+        return HostResult(
+            mx_host=self.host, ip=self.ip, port=self.port, phase=phase, class_=class_, sentence=sentence, **more
+        )
 
 
 @dataclass(frozen=True, slots=True)

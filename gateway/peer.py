@@ -27,11 +27,11 @@ def describe(sock: ssl.SSLSocket) -> dict[str, Any]:
 
 def describe_certificates(sock: ssl.SSLSocket) -> dict[str, Any]:
     """Return fingerprints of the chain, and subject, issuer and end of the host's own certificate."""
-    own = sock.getpeercert(binary_form=True)
-    if not own:
+    chain = presented(sock)
+    if not chain:
         return {}
-    prints = tuple(hashlib.sha256(der).hexdigest() for der in presented(sock))
-    return {"chain_fingerprints": prints} | _describe_leaf(own)
+    prints = tuple(hashlib.sha256(der).hexdigest() for der in chain)
+    return {"chain_fingerprints": prints} | _describe_leaf(chain[0])
 
 
 def presented(sock: ssl.SSLSocket) -> tuple[bytes, ...]:

@@ -123,7 +123,7 @@ class VerifiedSession:
 
     def result(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
         """Return a result of this host, with the evidence of its TLS."""
-        return _result(self.address, phase, class_, sentence, reused=self.messages > 1, **self.seen, **more)
+        return self.address.result(phase, class_, sentence, reused=self.messages > 1, **self.seen, **more)
 
     def reset(self) -> None:
         """Forget an unfinished transaction. Raises HostFailed."""
@@ -177,13 +177,7 @@ class Guard:
         return self._result(class_, replies.describe_silence(self._phase, host), **more)
 
     def _result(self, class_: Class, sentence: str, **more: Any) -> HostResult:
-        return _result(self._address, self._phase, class_, sentence, **self._seen, **more)
-
-
-def _result(address: Address, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
-    return HostResult(
-        mx_host=address.host, ip=address.ip, port=address.port, phase=phase, class_=class_, sentence=sentence, **more
-    )
+        return self._address.result(self._phase, class_, sentence, **self._seen, **more)
 
 
 def _prove(wire: Wire, address: Address, demand: AnyDemand) -> ssl.SSLSocket:
@@ -334,7 +328,7 @@ class Opening:
         return Guard(self.address, phase, self.seen, self.close)
 
     def _result(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
-        return _result(self.address, phase, class_, sentence, **{**self.seen, **more})
+        return self.address.result(phase, class_, sentence, **{**self.seen, **more})
 
     def _failed(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostFailed:
         return HostFailed(self._result(phase, class_, sentence, **more))
