@@ -45,8 +45,6 @@ class Undelivered:
     sentence: str
     remote_mta: str = ""
     diagnostic: str = ""
-    last_attempt_at: datetime | None = None
-    retry_until: datetime | None = None
     # ORCPT, "type;address", as the sender gave it.
     original: str = ""
 
@@ -169,8 +167,6 @@ def _told(recipient: Undelivered) -> Iterator[str]:
     yield f"    {printable(recipient.sentence)}"
     if recipient.diagnostic:
         yield f"    The server said: {printable(recipient.diagnostic)}"
-    if recipient.retry_until:
-        yield f"    We will keep trying until {recipient.retry_until:%d %B %Y, %H:%M}."
     yield ""
 
 
@@ -193,8 +189,6 @@ def _recipient_fields(recipient: Undelivered) -> list[tuple[str, str]]:
         ("Status", recipient.status),
         ("Remote-MTA", f"dns; {recipient.remote_mta}" if recipient.remote_mta else ""),
         ("Diagnostic-Code", f"smtp; {recipient.diagnostic}" if recipient.diagnostic else ""),
-        ("Last-Attempt-Date", format_datetime(recipient.last_attempt_at) if recipient.last_attempt_at else ""),
-        ("Will-Retry-Until", format_datetime(recipient.retry_until) if recipient.retry_until else ""),
     ]
 
 

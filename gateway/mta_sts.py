@@ -34,6 +34,11 @@ CLAIM = timedelta(minutes=2)
 IN_USE = timedelta(days=30)
 DAY = timedelta(days=1)
 MOST = 200
+# What a look may change in a row.
+_FOUND = (
+    *("policy_id", "mode", "mx", "max_age", "fetched_at", "expires_at"),
+    *("refresh_at", "next_look_at", "failed_at", "result_type", "sentence"),
+)
 
 
 class Published:
@@ -125,7 +130,8 @@ def _look(domain: str, now: datetime, seconds: float, *, anew: bool = False) -> 
         row.refresh_at = None
     elif anew or announced != row.policy_id or standing(row, now) is None:
         _fetch(row, announced, way, now)
-    _save(row)
+    # What came of an earlier look that ended later is no harm.
+    row.save(update_fields=_FOUND)
     return row
 
 
@@ -157,14 +163,3 @@ def _fetch(row: PublishedPolicy, announced: str, way: PolicyHost, now: datetime)
     # Once a day, and always before its end (section 10.2).
     row.refresh_at = now + min(DAY, timedelta(seconds=policy.max_age) / 2)
     row.failed_at, row.result_type, row.sentence = None, "", ""
-
-
-_SAVED = (
-    *("policy_id", "mode", "mx", "max_age", "fetched_at", "expires_at"),
-    *("refresh_at", "next_look_at", "failed_at", "result_type", "sentence"),
-)
-
-
-def _save(row: PublishedPolicy) -> None:
-    """Save what a look has shown; what came of an earlier look that ended later is no harm."""
-    row.save(update_fields=[*_SAVED])

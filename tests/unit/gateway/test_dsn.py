@@ -44,9 +44,7 @@ def test_a_report_is_a_multipart_report_of_three_parts():
 
 
 def test_the_status_part_is_for_machines():
-    raw, parsed = report(
-        undelivered(remote_mta="mx1.partner.example", diagnostic="550 5.1.1 unknown", last_attempt_at=NOW)
-    )
+    raw, parsed = report(undelivered(remote_mta="mx1.partner.example", diagnostic="550 5.1.1 unknown"))
     message, recipient = parsed.get_payload(1).get_payload()
     assert message["Reporting-MTA"] == "dns; gateway.home.example"
     assert message["Original-Envelope-Id"] == "QQ314159"
@@ -56,7 +54,6 @@ def test_the_status_part_is_for_machines():
         "Status": "5.1.1",
         "Remote-MTA": "dns; mx1.partner.example",
         "Diagnostic-Code": "smtp; 550 5.1.1 unknown",
-        "Last-Attempt-Date": "Mon, 02 Nov 2026 12:00:00 +0000",
     }
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
@@ -76,13 +73,13 @@ def test_each_kind_has_its_action_and_its_words(kind, action, subject):
 
 
 def test_one_report_is_for_several_recipients_and_leads_with_the_worst():
-    later = undelivered(OTTO, Kind.DELAYED, status="4.4.1", retry_until=NOW + timedelta(days=1))
+    later = undelivered(OTTO, Kind.DELAYED, status="4.4.1")
     _, parsed = report(later, undelivered())
     assert len(parsed.get_payload(1).get_payload()) == 3
     assert "could not be delivered" in parsed["Subject"]
     text = parsed.get_payload(0).get_content()
     assert RITA in text
-    assert "03 November 2026" in text
+    assert OTTO in text
 
 
 def test_the_content_never_goes_back_and_the_headers_do():
