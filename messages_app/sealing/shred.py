@@ -54,18 +54,7 @@ def shred_spools(message_ids: Collection[UUID], now: datetime) -> None:
     decided = set(message_ids) - set(undecided.values_list("message_id", flat=True))
     wraps = KeyWrap.objects.filter(message_id__in=decided)
     wraps.filter(type=KeyWrap.Type.SPOOL).delete()
-    bare = (locked & decided) - set(wraps.values_list("message_id", flat=True))
-    Part.objects.filter(message_id__in=bare).delete()
-    Message.objects.filter(pk__in=bare).update(sealed_raw=None, sealed_headers=None, shredded_at=now)
-    AuditEvent.objects.bulk_create(
-        [AuditEvent(at=now, event=audit.Event.MESSAGE_SHREDDED, actor="system", message_id=pk) for pk in bare]
-    )
-    transaction.on_commit(partial(_delete_all, bare))
-
-
-def _delete_all(message_ids: Collection[UUID]) -> None:
-    for message_id in message_ids:
-        store.delete(message_id)
+    _shred_bytes((locked & decided) - set(wraps.values_list("message_id", flat=True)), now)
 
 
 def _lock(message_id: UUID) -> Message:
@@ -86,15 +75,23 @@ def _shred(message_id: UUID, wraps: QuerySet[KeyWrap]) -> bool:
     wraps.delete()
     if message.shredded_at or message.wraps.exists():
         return False
-    _shred_bytes(message)
+    _shred_bytes({message_id}, timezone.now())
     return True
 
 
-def _shred_bytes(message: Message) -> None:
-    message.parts.all().delete()
-    Message.objects.filter(pk=message.pk).update(sealed_raw=None, sealed_headers=None, shredded_at=timezone.now())
-    audit.record(audit.Event.MESSAGE_SHREDDED, message=message.pk)
-    transaction.on_commit(partial(store.delete, message.pk))
+def _shred_bytes(message_ids: Collection[UUID], now: datetime) -> None:
+    """Delete the bytes of messages that nothing opens any more; those in the store when this is committed."""
+    Part.objects.filter(message_id__in=message_ids).delete()
+    Message.objects.filter(pk__in=message_ids).update(sealed_raw=None, sealed_headers=None, shredded_at=now)
+    AuditEvent.objects.bulk_create(
+        [AuditEvent(at=now, event=audit.Event.MESSAGE_SHREDDED, actor="system", message_id=pk) for pk in message_ids]
+    )
+    transaction.on_commit(partial(_delete_all, message_ids))
+
+
+def _delete_all(message_ids: Collection[UUID]) -> None:
+    for message_id in message_ids:
+        store.delete(message_id)
 
 
 def destroy_bucket(bucket_id: str, now: datetime | None = None) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.utils import timezone
 
 from messages_app import retention, store
@@ -155,3 +156,38 @@ def test_every_copy_that_is_due_is_found_however_many_there_are(keys):
     for _ in range(3):
         make_message().recipients.update(state=State.HELD, expires_at=now)
     assert len(list(retention.due_messages(now))) == 3
+
+
+def test_many_spools_go_at_once_and_each_by_its_own_rule(keys, django_capture_on_commit_callbacks):
+    """As one by one: gone with its bytes, left to a held copy, still on its way, and gone long ago."""
+    bare, held, on_its_way, gone = (make_message(BIG, recipients=(RITA, OTTO)) for _ in range(4))
+    for message in (bare, held, gone):
+        message.recipients.update(state=State.DELIVERED)
+    hold_recipient(held.recipients.get(address=RITA), unseal.spool_key(held))
+    on_its_way.recipients.filter(address=RITA).update(state=State.DELIVERED)
+    assert shred.shred_spool(gone)
+    earlier = timezone.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        shred.shred_spools({bare.pk, held.pk, on_its_way.pk, gone.pk}, earlier + timedelta(minutes=1))
+    wraps = dict(KeyWrap.objects.values_list("message_id", "type"))
+    assert wraps == {held.pk: KeyWrap.Type.BUCKET, on_its_way.pk: KeyWrap.Type.SPOOL}
+    for message in (bare, held, on_its_way, gone):
+        message.refresh_from_db()
+    assert bare.shredded_at == earlier + timedelta(minutes=1)
+    assert (held.shredded_at, on_its_way.shredded_at) == (None, None)
+    assert gone.shredded_at < earlier
+    shredded = AuditEvent.objects.filter(event=Event.MESSAGE_SHREDDED).values_list("message_id", flat=True)
+    assert sorted(shredded) == sorted([bare.pk, gone.pk])
+    with pytest.raises(Broken):
+        store.open_sealed(None, bare.pk, "raw")
+    store.open_sealed(None, on_its_way.pk, "raw").close()
+
+
+def test_bytes_stay_where_the_transaction_that_shreds_them_fails(keys, django_capture_on_commit_callbacks):
+    message = make_message(BIG)
+    message.recipients.update(state=State.DELIVERED)
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        shred.shred_spools({message.pk}, timezone.now())
+        transaction.set_rollback(True)
+    with unseal.spool_key(message).reader(store.open_sealed(None, message.pk, "raw"), "raw") as raw:
+        assert raw.read() == BIG
