@@ -1,0 +1,78 @@
+"""Rows made and inserted in bulk are what Django would have made and inserted."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from gateway.inserting import Inserter, Maker
+from messages_app.models import Attempt, AuditEvent, Message, Recipient
+from messages_app.models.audit_event import AuditHead
+from tests.factories import make_message
+
+# Not UTC, so that a moment written as it stands would be read as another.
+AT = datetime(2026, 11, 20, 9, 12, 0, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+ID = Message().pk
+EVENT = {"id": ID, "at": AT, "event": "smtpd:message:accepted", "actor": "relay:home"}
+MESSAGE = {"accepted_at": AT, "size": 7, "key_commitment": b"\x00\xff" * 16}
+
+
+@pytest.mark.parametrize(
+    ("model", "columns"),
+    [
+        (AuditEvent, EVENT),
+        (AuditEvent, EVENT | {"details": {"reason": "x"}, "ip": "192.0.2.1"}),
+        (Message, MESSAGE | {"id": ID, "conversation": ID}),
+        (Attempt, {"recipient_id": ID, "started_at": AT, "ended_at": AT, "sentence": "x"}),
+    ],
+)
+def test_a_made_row_has_what_the_constructor_gives_it(model, columns):
+    made, usual = vars(Maker(model)(**columns)).copy(), vars(model(**columns)).copy()
+    states = made.pop("_state"), usual.pop("_state")
+    assert made == usual
+    assert [(state.adding, state.db, state.fields_cache) for state in states] == [(True, None, {})] * 2
+
+
+def test_defaults_are_made_for_each_row_by_itself():
+    make = Maker(Recipient)
+    assert make(message_id=None).pk != make(message_id=None).pk
+    one, other = (Maker(AuditEvent)(**EVENT) for _ in range(2))
+    one.details["reason"] = "x"
+    assert other.details == {}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("model", "columns"),
+    [
+        (AuditEvent, EVENT),
+        (AuditEvent, EVENT | {"ip": "2001:db8::1", "message_id": ID, "details": {"mx_host": 'ü"\\\n\t'}}),
+        (Message, MESSAGE | {"sealed_raw": b"\x00\\x41\n", "reverse_path": "zoë\\N@home.example", "body_8bit": True}),
+        (AuditHead, {"sequence": 2**40, "hash": b"\x00" * 32, "signed_at": AT, "signature": b"\xff" * 64}),
+    ],
+)
+def test_what_is_inserted_reads_as_what_django_inserts(model, columns):
+    row = model(**columns)
+    with transaction.atomic():
+        Inserter(model).insert([row])
+        inserted = list(model.objects.values())
+        transaction.set_rollback(True)
+    model.objects.bulk_create([row])
+    assert inserted == list(model.objects.values())
+
+
+def test_a_foreign_key_is_written_as_its_target_is(keys):
+    recipient = make_message().recipients.get()
+    Inserter(Attempt).insert(
+        [Maker(Attempt)(recipient_id=recipient.pk, started_at=AT, ended_at=AT, evidence=[{"class": "ok"}])]
+    )
+    attempt = recipient.attempts.get()
+    assert (attempt.started_at, attempt.evidence) == (AT.astimezone(UTC), [{"class": "ok"}])
+
+
+@pytest.mark.django_db
+def test_all_rows_are_inserted_or_none():
+    one = Message(**MESSAGE)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Inserter(Message).insert([Message(**MESSAGE), one, one])
+    assert not Message.objects.exists()
