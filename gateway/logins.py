@@ -3,17 +3,18 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import structlog
 from django.contrib.auth.hashers import check_password, make_password
-from django.db import DatabaseError, connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from gateway.app_passwords import new_password
 from gateway.envelope import Client
 from gateway.models import AppPassword
+from gateway.pool import in_thread
 from gateway.rules.throttle import Throttle
 from gateway.smtp import reply
 from gateway.smtp.login import Credentials
@@ -60,7 +61,7 @@ class Logins:
         self._count(address, name, loop.time(), 1)
         self._waiting += 1
         try:
-            right = await loop.run_in_executor(self._pool, _in_thread, credentials)
+            right = await loop.run_in_executor(self._pool, in_thread, partial(verify, credentials))
         except Exception as error:
             log.error("login_unknown", error=type(error).__name__)
             self._count(address, name, loop.time(), -1)
@@ -88,13 +89,6 @@ def network_of(ip: str) -> str:
     if not isinstance(address, IPv6Address):
         return ip
     return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
-
-
-def _in_thread(credentials: Credentials) -> bool:
-    try:
-        return verify(credentials)
-    finally:
-        connections.close_all()
 
 
 def verify(credentials: Credentials) -> bool:

@@ -96,7 +96,7 @@ def judge(*attempts: tuple[str, str], check=lambda given: given.password == "rig
             judged.stop()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logins, "_in_thread", check)
+        patch.setattr(logins, "verify", check)
         return asyncio.run(run())
 
 
