@@ -14,7 +14,7 @@ COPY templates templates
 COPY locale locale
 # Static files are part of the image; the key made for this one command is thrown away with the stage's data.
 RUN DATA_DIR=/tmp/build /venv/bin/python manage.py collectstatic --noinput --verbosity=0 \
-    && mkdir -p /data/keys /data/public /data/store /data/smtpd \
+    && mkdir -p /data/keys /data/public /data/store /data/smtpd /data/progress \
     && mv /tmp/build/static /data/static \
     && /venv/bin/python -m compileall -q portal gateway messages_app notifications
 
