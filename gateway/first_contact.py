@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
+from django.db.models import Q, QuerySet
 
 from gateway import phrase_letter
 from gateway.routes import RouteTable
@@ -76,26 +77,41 @@ def _write(name: str, values: Mapping[UUID, str]) -> None:
 
 def _gated(recipient: Recipient, policy: Policy) -> bool:
     """Return whether anything is asked for that this mailbox's account has not proved to this sender."""
-    asked = policy.first_contact is not FirstContactPolicy.CODE and not _is_proved(recipient, policy)
-    return asked or policy.cool_down is not None
+    return bool(_asks(recipient, policy)) or policy.cool_down is not None
 
 
-def _is_proved(recipient: Recipient, policy: Policy) -> bool:
+def _asks(recipient: Recipient, policy: Policy) -> list[FirstContactPolicy]:
+    """Return what is still to be proved, in order: the domain's policy, then what the message asks for besides."""
+    known = Recipient.objects.filter(mailbox=recipient.mailbox, claimed_by__isnull=False)
+    if policy.first_contact is not FirstContactPolicy.OIDC:
+        asked = policy.first_contact is not FirstContactPolicy.CODE and not _is_proved(recipient, known)
+        return [policy.first_contact] if asked else []
+    asks = [] if _is_named(known) else [FirstContactPolicy.OIDC]
+    others = known.exclude(gate__policy=FirstContactPolicy.OIDC)
+    also = policy.also is not FirstContactPolicy.CODE and not _is_proved(recipient, others)
+    return [*asks, policy.also] if also else asks
+
+
+def _is_named(known: QuerySet[Recipient]) -> bool:
     """Whom a provider named once need not be named again by it; nothing else stands for a provider's word."""
-    proved = Recipient.objects.filter(
-        mailbox=recipient.mailbox, claimed_by__isnull=False, gate__passed_at__isnull=False
-    )
-    if policy.first_contact is FirstContactPolicy.OIDC:
-        return proved.filter(gate__policy=FirstContactPolicy.OIDC).exists()
-    sender = recipient.message.reverse_path
+    by_it = Q(gate__policy=FirstContactPolicy.OIDC, gate__passed_at__isnull=False)
+    # A gate that asks for more goes on to that once the provider has spoken.
+    went_on = Q(gate__isnull=False) & ~Q(gate__then="") & ~Q(gate__policy=FirstContactPolicy.OIDC)
+    return known.filter(by_it | went_on).exists()
+
+
+def _is_proved(recipient: Recipient, known: QuerySet[Recipient]) -> bool:
+    """Return whether it was proved to this sender: that counts for all of the sender's mail."""
+    proved, sender = known.filter(gate__passed_at__isnull=False), recipient.message.reverse_path
     return proved.filter(message__reverse_path=sender).exists() if sender else proved.exists()
 
 
 def _gate(recipient: Recipient, policy: Policy, phrases: dict[str, str]) -> Gate:
     """Return the gate of one copy; its phrase is added to `phrases`, where there is a sender to tell it."""
-    asks = FirstContactPolicy.CODE if _is_proved(recipient, policy) else policy.first_contact
-    gate = Gate(recipient=recipient, policy=asks, cool_down=policy.cool_down)
-    if asks is FirstContactPolicy.OUT_OF_BAND and recipient.message.reverse_path:
+    asks = _asks(recipient, policy)
+    first, then = [*asks, FirstContactPolicy.CODE][0], asks[1] if len(asks) > 1 else ""
+    gate = Gate(recipient=recipient, policy=first, then=then, cool_down=policy.cool_down)
+    if FirstContactPolicy.OUT_OF_BAND in asks and recipient.message.reverse_path:
         phrase = phrase_of([secrets.randbelow(GROUP_SIZE) for _ in range(GROUPS)])
         phrases[recipient.address] = phrase
         gate.phrase_hash = make_password(normalise(phrase))

@@ -36,6 +36,8 @@ class Policy:
     late_release: bool = True
     anchors: tuple[str, ...] = ()
     first_contact: FirstContactPolicy = FirstContactPolicy.CODE
+    # What a message asks for besides its domain's sign-in provider, which nothing puts aside.
+    also: FirstContactPolicy = FirstContactPolicy.CODE
     cool_down: timedelta | None = None
     rights: frozenset[Right] = NO_RIGHTS
     # Of notices to recipients who have chosen none; "" for the portal's own.
@@ -142,6 +144,8 @@ def route(
         return _way_home(home)
     policy = find_policy(address, domain, policies)
     policy = replace(policy, first_contact=stricter(policy.first_contact, asked.first_contact))
+    if policy.first_contact is FirstContactPolicy.OIDC:
+        policy = replace(policy, also=asked.first_contact)
     if asked.portal_only and policy.level is not Level.PORTAL_ONLY:
         policy = replace(policy, level=Level.PORTAL_ONLY)
         return Route(

@@ -15,6 +15,8 @@ class Gate(models.Model):
 
     recipient = models.OneToOneField(Recipient, on_delete=models.CASCADE, related_name="gate", primary_key=True)
     policy = models.CharField(max_length=16, choices=FirstContactPolicy.choices())
+    # What the message itself asks for besides its domain's provider: the policy, once that has spoken.
+    then = models.CharField(max_length=16, blank=True, choices=FirstContactPolicy.choices())
     # Django's encoding of an Argon2id hash; the phrase itself is in the sender's mailbox alone.
     phrase_hash = models.CharField(max_length=255, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)

@@ -17,8 +17,8 @@ _FIRST_CONTACT = {
     "out-of-band": FirstContactPolicy.OUT_OF_BAND,
     "sender-approval": FirstContactPolicy.SENDER_APPROVAL,
 }
-# A phrase told by telephone proves who reads; a sender who presses a button may be hasty. A provider's word is
-# the domain's to ask for: no message puts it aside.
+# A phrase told by telephone proves who reads; a sender who presses a button may be hasty. A provider's word is the
+# domain's to ask for: no message puts it aside, and what one asks for comes on top (`gateway.rules.routing`).
 _STRICTNESS = (
     FirstContactPolicy.CODE,
     FirstContactPolicy.SENDER_APPROVAL,

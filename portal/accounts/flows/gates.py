@@ -8,16 +8,16 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import check_password
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet, Value
 
 from messages_app import audit
+from messages_app.client import Client
 from messages_app.models import Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from messages_app.rules.phrases import normalise
-from portal.accounts.client import Client
 from portal.accounts.flows.first_contact import MAX_TRIES, Answer
 from portal.accounts.models import FirstContact, User
-from portal.accounts.notices import ask_for_tries
+from portal.accounts.notices import ask_for_approval, ask_for_tries
 
 
 def phrase_gate(recipient: Recipient | None) -> Gate | None:
@@ -67,18 +67,19 @@ def try_phrase(gate: Gate, typed: str, actor: str, client: Client, now: datetime
 
 def begin(user: User, claimed: Iterable[Recipient], contact: FirstContact, now: datetime) -> None:
     """Start the cool-downs of a new account, and open what its first contact gave the phrase for."""
-    for gate in Gate.objects.filter(recipient__in=list(claimed), cool_down__isnull=False):
-        gate.opens_at = now + gate.cool_down if gate.cool_down else None
-        gate.save(update_fields=["opens_at"])
+    _cool_down(claimed, now)
     if contact.phrase_at and contact.recipient:
         open_for(user, contact.recipient, FirstContactPolicy.OUT_OF_BAND, now)
 
 
 def join(user: User, claimed: Iterable[Recipient]) -> None:
     """Start the cool-downs of copies that an account got late: with the account, as if they had been there."""
-    for gate in Gate.objects.filter(recipient__in=list(claimed), cool_down__isnull=False, opens_at=None):
-        gate.opens_at = user.date_joined + gate.cool_down if gate.cool_down else None
-        gate.save(update_fields=["opens_at"])
+    _cool_down(claimed, user.date_joined)
+
+
+def _cool_down(claimed: Iterable[Recipient], since: datetime) -> None:
+    waiting = Gate.objects.filter(recipient__in=list(claimed), cool_down__isnull=False, opens_at=None)
+    waiting.update(opens_at=Value(since) + F("cool_down"))
 
 
 def open_for(user: User, recipient: Recipient, policy: FirstContactPolicy, now: datetime) -> int:
@@ -90,22 +91,38 @@ def open_for(user: User, recipient: Recipient, policy: FirstContactPolicy, now: 
 
 
 def open_by_provider(user: User, client: Client, now: datetime) -> int:
-    """Return how many gates opened: `user` just signed in with the provider that answers for the address."""
+    """Return how many gates opened: `user` just signed in with the provider that answers for the address.
+
+    Where the message asks for more, its gate goes on to that, and a sender whose word it is, is asked.
+    """
     waiting = Gate.objects.filter(recipient__claimed_by=user, policy=FirstContactPolicy.OIDC, passed_at=None)
-    opened = waiting.update(passed_at=now, releases=F("releases") + 1)
-    if opened:
-        audit.record(audit.Event.PROVIDER_PROVED, actor=f"user:{user.pk}", ip=client.ip, gates=opened)
+    asking = list(Recipient.objects.filter(gate__in=waiting.exclude(then="")))
+    opened = waiting.filter(then="").update(passed_at=now, releases=F("releases") + 1)
+    waiting.exclude(then="").update(policy=F("then"))
+    if opened or asking:
+        audit.record(audit.Event.PROVIDER_PROVED, actor=f"user:{user.pk}", ip=client.ip, gates=opened + len(asking))
+    for gate in senders_to_ask(asking).values():
+        ask_for_approval(gate, client, now)
     return opened
 
 
 def close_by_provider(user: User) -> None:
     """Close what a provider opened: after a reset by e-mail it has to say once more who that is."""
-    Gate.objects.filter(recipient__claimed_by=user, policy=FirstContactPolicy.OIDC).update(passed_at=None)
+    gates = Gate.objects.filter(recipient__claimed_by=user)
+    gates.filter(policy=FirstContactPolicy.OIDC).update(passed_at=None)
+    _begin_again(gates)
 
 
 def close_all(user: User) -> None:
     """Close what was opened for `user`: who has the account may not be who proved it."""
-    Gate.objects.filter(recipient__claimed_by=user, passed_at__isnull=False).update(passed_at=None, tries=0)
+    gates = Gate.objects.filter(recipient__claimed_by=user)
+    gates.filter(passed_at__isnull=False).update(passed_at=None, tries=0)
+    _begin_again(gates)
+
+
+def _begin_again(gates: QuerySet[Gate]) -> None:
+    """Let the gates that went on from a provider ask for its word first, and then for the rest once more."""
+    gates.exclude(then="").update(policy=FirstContactPolicy.OIDC, passed_at=None)
 
 
 def senders_to_ask(claimed: Iterable[Recipient]) -> dict[str, Gate]:

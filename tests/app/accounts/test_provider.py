@@ -23,7 +23,7 @@ from messages_app.models import AuditEvent, Gate, Recipient
 from messages_app.rules.standing import Standing
 from notifications.invitations import new_token
 from notifications.models import Notice
-from portal.accounts.flows import reset
+from portal.accounts.flows import gates, reset
 from portal.accounts.models import FirstContact, User
 from portal.accounts.oidc import providers
 from portal.accounts.rules.oidc import parse
@@ -477,3 +477,41 @@ def test_two_invitations_lead_to_one_account(client, provider, token):
     go_to_code(browser, second)
     sign_in(browser)
     assert User.objects.count() == 1
+
+
+# --- a message that asks for more than its domain
+
+
+@pytest.fixture
+def both(policy, held) -> Gate:
+    """Give the gate of a message that asks for a phrase, on top of its domain's provider."""
+    return Gate.objects.create(recipient=held, policy="oidc", then="out_of_band", phrase_hash=make_password("123456"))
+
+
+def test_after_the_provider_the_phrase_is_asked_for(client, provider, both, held, token):
+    by_provider(client, token)
+    assert standing(held) is Standing.PHRASE
+    client.post(reverse("phrase", args=[held.pk]), {"phrase": "123456"})
+    assert standing(held) is Standing.READABLE
+
+
+def test_the_phrase_comes_after_the_provider(client, provider, both, held, rita):
+    Recipient.objects.filter(pk=held.pk).update(claimed_by=rita)
+    client.force_login(rita)
+    assert client.get(reverse("phrase", args=[held.pk])).status_code == 302
+    assert standing(held) is Standing.PROVIDER
+
+
+def test_the_sender_is_asked_once_the_provider_has_spoken(client, provider, both, held, token):
+    Gate.objects.update(then="sender_approval", phrase_hash="")
+    by_provider(client, token)
+    told = Notice.objects.get(to_address=SAM, parameters__event="approval")
+    assert told.parameters["release_url"]
+    assert standing(held) is Standing.APPROVAL
+
+
+def test_a_reset_by_mail_asks_for_both_again(client, provider, both, held, token):
+    by_provider(client, token)
+    client.post(reverse("phrase", args=[held.pk]), {"phrase": "123456"})
+    gates.close_by_provider(User.objects.get())
+    assert standing(held) is Standing.PROVIDER

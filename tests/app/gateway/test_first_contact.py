@@ -126,3 +126,43 @@ def test_the_cool_down_of_an_account_began_with_its_registration(keys):
     hold("code", cool_down=timedelta(hours=5))
     gate = Gate.objects.get()
     assert gate.opens_at in {None, rita.date_joined + timedelta(hours=5)}
+
+
+def ask_for(words: str, *, policy: str = "oidc") -> Gate | None:
+    """Return the gate of a message that asks for `words` by itself, under a policy of its domain."""
+    DomainPolicy.objects.update_or_create(pattern=DOMAIN, defaults={"level": "portal-only", "first_contact": policy})
+    message = make_message(RAW, policy=words)
+    drain.drain(DOMAIN)
+    return Gate.objects.filter(recipient__message=message).first()
+
+
+@pytest.mark.parametrize(
+    ("words", "then", "phrase"), [("out-of-band", "out_of_band", True), ("sender-approval", "sender_approval", False)]
+)
+def test_what_a_message_asks_for_comes_on_top_of_its_domains_provider(keys, words, then, phrase):
+    gate = ask_for(words)
+    assert (gate.policy, gate.then, bool(gate.phrase_hash)) == ("oidc", then, phrase)
+    assert Message.objects.filter(origin=Message.Origin.DSN).exists() is phrase
+
+
+def test_what_is_proved_already_is_not_asked_for_again_beside_a_provider(keys):
+    rita = make_user()
+    gate = ask_for("out-of-band")
+    Recipient.objects.filter(address=RITA).update(claimed_by=rita, claimed_at=timezone.now())
+    # The provider has spoken, the phrase was not given.
+    Gate.objects.filter(pk=gate.pk).update(policy="out_of_band")
+    assert ask_for("") is None
+    later = ask_for("out-of-band")
+    assert (later.policy, later.then) == ("out_of_band", "")
+    # Both were given.
+    Gate.objects.filter(pk=gate.pk).update(passed_at=timezone.now())
+    assert ask_for("out-of-band") is None
+
+
+def test_a_providers_word_stands_for_no_phrase(keys):
+    rita = make_user()
+    gate = ask_for("")
+    assert (gate.policy, gate.then) == ("oidc", "")
+    Recipient.objects.filter(address=RITA).update(claimed_by=rita, claimed_at=timezone.now())
+    Gate.objects.filter(pk=gate.pk).update(passed_at=timezone.now())
+    assert ask_for("out-of-band").policy == "out_of_band"

@@ -124,3 +124,20 @@ def test_the_stricter_first_contact_of_message_and_domain_is_asked_for():
     asked = MessagePolicy(first_contact=FirstContactPolicy.OUT_OF_BAND)
     way = route("rita@partner.example", {}, policies("*"), asked=asked)
     assert way.policy.first_contact is FirstContactPolicy.OUT_OF_BAND
+
+
+@pytest.mark.parametrize(
+    ("domain", "message", "both"),
+    [
+        ("oidc", "out_of_band", ("oidc", "out_of_band")),
+        ("oidc", "sender_approval", ("oidc", "sender_approval")),
+        ("oidc", "code", ("oidc", "code")),
+        ("sender_approval", "out_of_band", ("out_of_band", "code")),  # one stands for the other
+        ("code", "sender_approval", ("sender_approval", "code")),
+    ],
+)
+def test_what_a_message_asks_for_stands_beside_its_domains_provider(domain, message, both):
+    policies = {"partner.example": Policy("partner.example", first_contact=FirstContactPolicy(domain))}
+    asked = MessagePolicy(first_contact=FirstContactPolicy(message))
+    found = route("rita@partner.example", {}, policies, asked=asked).policy
+    assert (found.first_contact, found.also) == both
