@@ -7,7 +7,7 @@ import structlog
 from django.db import transaction
 
 from gateway.arrival import Accepted
-from gateway.inserting import Inserter, Maker
+from gateway.inserting import Inserter, Maker, insert
 from messages_app import signals
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
@@ -33,10 +33,14 @@ def accept(group: Sequence[Accepted]) -> None:
 
 
 def _write(group: Sequence[Accepted]) -> None:
-    _messages.insert(accepted.message for accepted in group)
-    _recipients.insert(recipient for accepted in group for recipient in accepted.recipients)
-    _wraps.insert(accepted.wrap for accepted in group)
-    _events.insert(_event(accepted) for accepted in group)
+    insert(
+        [
+            (_messages, (accepted.message for accepted in group)),
+            (_recipients, (recipient for accepted in group for recipient in accepted.recipients)),
+            (_wraps, (accepted.wrap for accepted in group)),
+            (_events, (_event(accepted) for accepted in group)),
+        ]
+    )
     for accepted in group:
         signals.accepted.send(Message, message=accepted.message, recipients=list(accepted.recipients))
 

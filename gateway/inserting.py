@@ -2,11 +2,14 @@
 
 A group of accepted messages has thousands of values, and nearly all of them need no
 conversion; Django asks each of them for one. Here the few kinds that need it are known
-beforehand. PostgreSQL gets one COPY a table, SQLite one prepared statement.
+beforehand. Many rows go in one statement, and PostgreSQL gets those of all tables
+before it is asked for its answers.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache, lru_cache
+from itertools import chain
 from json import dumps
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -18,6 +21,7 @@ from django.db.models.base import ModelState
 Converter = Callable[[Any], Any]
 
 
+@lru_cache(maxsize=64)
 def _text_of(moment: datetime) -> str:
     """Return `moment` as Django's SQLite backend writes it."""
     return str(moment.astimezone(UTC).replace(tzinfo=None))
@@ -28,7 +32,11 @@ _CONVERTERS: dict[str, dict[str, Converter]] = {
     "postgresql": {"JSONField": dumps},
     "sqlite": {"JSONField": dumps, "UUIDField": attrgetter("hex"), "DateTimeField": _text_of},
 }
-Row = tuple[Any, ...]
+# What PostgreSQL doesn't make of a text by itself. Never a `varchar(n)`: such a cast cuts off what is too long.
+_CASTS = {"JSONField": "::jsonb", "GenericIPAddressField": "::inet"}
+# Rows of one statement: few sizes, so that a database knows most statements already.
+_PORTIONS = (32, 16, 8, 4, 2, 1)
+Row = list[Any]
 M = TypeVar("M", bound=Model)
 
 
@@ -70,37 +78,65 @@ class Inserter:
         self._fields: Sequence[Field[Any, Any]] = fields
         self._kinds = [_kind(field) for field in fields]
         self._values = attrgetter(*(field.attname for field in fields))
+        self._statement = cache(self._write_statement)
 
     def insert(self, rows: Iterable[Model]) -> None:
         """Insert `rows`, all of them or none. Raises django.db.Error."""
-        converted = self._convert(rows)
-        if connection.vendor == "postgresql":
-            self._copy(converted)
-        else:
-            places = ", ".join(["%s"] * len(self._fields))
-            with connection.cursor() as cursor:
-                cursor.executemany(f"INSERT INTO {self._into()} VALUES ({places})", list(converted))  # noqa: S608, names of our own
+        insert([(self, rows)])
 
-    def _copy(self, rows: Iterable[Row]) -> None:
-        statement = f"COPY {self._into()} FROM STDIN"
-        with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+    def statements(self, rows: Iterable[Model], vendor: str) -> Iterator[tuple[str, Row]]:
+        """Yield what inserts `rows`: statements, and their parameters."""
+        converted = list(self._convert(rows, vendor))
+        start = 0
+        while start < len(converted):
+            size = next(size for size in _PORTIONS if start + size <= len(converted))
+            yield self._statement(size, vendor), list(chain.from_iterable(converted[start : start + size]))
+            start += size
 
-    def _into(self) -> str:
-        quote = connection.ops.quote_name
-        return f"{quote(self._table)} ({', '.join(quote(str(field.column)) for field in self._fields)})"
+    def _write_statement(self, size: int, vendor: str) -> str:
+        """Return the statement for `size` rows, as the driver itself takes it."""
+        count = len(self._fields)
+        columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in self._fields)
+        rows = (f"({', '.join(self._places(row * count, vendor))})" for row in range(size))
+        return f"INSERT INTO {connection.ops.quote_name(self._table)} ({columns}) VALUES {', '.join(rows)}"  # noqa: S608, names of our own
 
-    def _convert(self, rows: Iterable[Model]) -> Iterator[Row]:
+    def _places(self, before: int, vendor: str) -> Iterator[str]:
+        """Yield the places of one row's values, with `before` in the rows before it."""
+        for number, kind in enumerate(self._kinds, before + 1):
+            yield f"${number}{_CASTS.get(kind, '')}" if vendor == "postgresql" else "?"
+
+    def _convert(self, rows: Iterable[Model], vendor: str) -> Iterator[Row]:
         """Yield the rows' values as the driver takes them."""
-        known = _CONVERTERS[connection.vendor]
+        known = _CONVERTERS[vendor]
         converters = [(place, known[kind]) for place, kind in enumerate(self._kinds) if kind in known]
         for row in rows:
             values = list(self._values(row))
             for place, convert in converters:
                 if values[place] is not None:
                     values[place] = convert(values[place])
-            yield tuple(values)
+            yield values
+
+
+def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]]) -> None:
+    """Insert all rows of all batches, in this order, or none. Raises django.db.Error."""
+    connection.ensure_connection()
+    vendor, raw = connection.vendor, connection.connection
+    statements = chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches)
+    with connection.wrap_database_errors:
+        if vendor == "postgresql":
+            _pipeline(raw, statements)
+        else:
+            for statement, values in statements:
+                raw.execute(statement, values)
+
+
+def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]]) -> None:
+    """Send all of it, then wait once: each answer waited for alone is a change of processes, there and back."""
+    from psycopg import RawCursor  # noqa: PLC0415, SQLite needs no driver
+
+    with raw.pipeline(), RawCursor(raw) as cursor:
+        for statement, values in statements:
+            cursor.execute(statement, values)
 
 
 def _kind(field: "Field[Any, Any]") -> str:
