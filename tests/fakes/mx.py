@@ -17,6 +17,11 @@ import trustme
 DROP = "<drop>"  # close the connection in place of a reply
 RESET = "<reset>"  # close it with a TCP reset
 HANG = "<hang>"  # say nothing
+DOT = b"\r\n.\r\n"
+
+
+def _go_on(_stage: str) -> None:
+    """Let the dialogue go on."""
 
 
 def server_context(ca: trustme.CA, *names: str, **options) -> ssl.SSLContext:
@@ -41,9 +46,13 @@ class Script:
     data: str | list[str] = "354 go ahead"
     data_to_nobody: str = "554 5.5.1 no valid recipients"
     body: str = ""  # DROP or RESET after the first bytes of the message
+    # Called with the size of each block of the message as it comes; of the message only the end is kept then.
+    block: Callable[[int], None] | None = None
     dot: str | list[str] = "250 2.0.0 taken"
     rset: str = "250 2.0.0 flushed"
     messages_until_close: int = 1000
+    # Called at "greeting", "ehlo" and "dot" before the reply, at "data" when the message's first bytes are here.
+    at: Callable[[str], None] = _go_on
 
 
 @dataclass
@@ -56,6 +65,7 @@ class Host:
     clear: bytearray = field(default_factory=bytearray)  # everything received without TLS
     commands: list[str] = field(default_factory=list)  # everything received, line by line
     messages: list[bytes] = field(default_factory=list)  # as on the wire, dots still doubled
+    envelopes: list[list[str]] = field(default_factory=list)  # of each message the RCPT commands that were taken
     connections: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -75,10 +85,11 @@ class _Dialogue:
         self.host, self.script, self.sock = host, host.script, sock
         self.buffer = b""
         self.tls = False
-        self.accepted = False
+        self.accepted: list[str] = []
         self.taken = 0
 
     def run(self) -> None:
+        self.script.at("greeting")
         self.say(self.script.greeting)
         while line := self.line():
             self.host.commands.append(line.decode("utf-8", "replace"))
@@ -113,6 +124,8 @@ class _Dialogue:
         return line
 
     def on_ehlo(self, _line: str) -> None:
+        if self.tls:
+            self.script.at("ehlo")
         self.say(self.script.ehlo2 if self.tls else self.script.ehlo)
 
     def on_starttls(self, _line: str) -> None:
@@ -130,12 +143,13 @@ class _Dialogue:
             self.tls = True
 
     def on_mail(self, _line: str) -> None:
-        self.accepted = False
+        self.accepted = []
         self.say(self.script.mail)
 
     def on_rcpt(self, line: str) -> None:
         rcpt = self.script.rcpt
-        self.accepted |= self.say(rcpt(line) if callable(rcpt) else rcpt).startswith("2")
+        if self.say(rcpt(line) if callable(rcpt) else rcpt).startswith("2"):
+            self.accepted.append(line)
 
     def on_data(self, _line: str) -> None:
         reply = self.say(self.script.data if self.accepted else self.script.data_to_nobody)
@@ -143,12 +157,21 @@ class _Dialogue:
             self.body()
 
     def body(self) -> None:
-        while not (b"\r\n" + self.buffer).endswith(b"\r\n.\r\n"):
-            self.buffer += self.receive() or self.gone()
+        while not (b"\r\n" + self.buffer).endswith(DOT):
+            first = not self.buffer
+            data = self.receive() or self.gone()
+            self.buffer += data
+            if first:
+                self.script.at("data")
+            if self.script.block:
+                self.script.block(len(data))
+                self.buffer = self.buffer[-len(DOT) :]
             if self.script.body:
                 self.say(self.script.body)
         self.host.messages.append(self.buffer[:-3])
+        self.host.envelopes.append(self.accepted)
         self.buffer = b""
+        self.script.at("dot")
         self.say(self.script.dot)
         self.taken += 1
         if self.taken >= self.script.messages_until_close:

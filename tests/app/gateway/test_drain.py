@@ -25,6 +25,7 @@ from notifications.models import Notice
 from tests.factories import RITA, SAM, make_message
 from tests.fakes import dns
 from tests.fakes.mx import Script, mx_host, server_context
+from tests.harness.processes import wait_for
 from tests.mailroom import make_user
 
 RAW = b"From: sam@home.example\r\nSubject: s\r\nMessage-ID: <m@home.example>\r\n\r\n.dot\r\nbody\r\n"
@@ -201,6 +202,8 @@ def test_a_null_sender_whose_message_fails_is_told_nothing(keys, settings, ca):
         drain.drain(DOMAIN)
     assert state_of()[0] == State.BOUNCED
     assert Message.objects.count() == 1
+    ended = AuditEvent.objects.filter(event__in=[Event.RECIPIENT_DROPPED, Event.RECIPIENT_BOUNCED])
+    assert [event.event for event in ended] == ["delivery:recipient:dropped"]  # nobody heard: told apart from a bounce
 
 
 def test_a_connection_lost_after_the_dot_is_ambiguous_and_waits(keys, settings, ca):
@@ -417,6 +420,29 @@ def test_the_lease_is_kept_while_a_transfer_goes_on(keys, settings, ca, monkeypa
     with partner(settings, ca):
         drain.drain(DOMAIN)
     assert [recipient.address for recipient in kept[0][0]] == [RITA]
+
+
+def test_a_large_message_over_a_slow_link_keeps_its_lease_and_is_nobody_elses_meanwhile(
+    keys, settings, ca, monkeypatch
+):
+    """The host stops reading in the middle of the message until three beats were heard, and another asked for it."""
+    make_message(RAW + b"0123456789abcde\n" * 16 * 1024)
+    beats, others = [], []
+
+    def keep(recipients, now):
+        beats.append(len(recipients))
+
+    def asked_for_meanwhile(_size):
+        if not others:
+            wait_for(lambda: len(beats) >= 3, "the lease is renewed three times", seconds=60, every=0.01)
+            others.append(beats[:3])
+
+    monkeypatch.setattr(queue, "keep", keep)
+    monkeypatch.setattr(drain, "BEATS_A_LEASE", 10_000)
+    with partner(settings, ca, Script(block=asked_for_meanwhile)):
+        drain.drain(DOMAIN)
+    assert others == [[1, 1, 1]]
+    assert state_of() == (State.DELIVERED, "delivered")
 
 
 def test_a_message_that_never_opens_comes_back_to_its_sender_in_the_end(keys, settings, ca):
