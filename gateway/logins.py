@@ -1,13 +1,15 @@
 """Check names and passwords: off the event loop, two at a time, and alike for names that exist and that don't."""
 
 import asyncio
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
+from secrets import token_bytes
 
 import structlog
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, get_hasher, make_password
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -114,5 +116,20 @@ def _note_use(app: AppPassword) -> None:
 
 @cache
 def _nobodys() -> str:
-    """Return a hash like all others, of a password that nobody has."""
-    return make_password(new_password())
+    """Return a hash like all others, of a password that nobody has.
+
+    Where it is Argon2's it is only written: a random digest belongs to no password, is checked with the same
+    work, and takes no 64 MiB to make.
+    """
+    hasher = get_hasher()
+    if not isinstance(hasher, Argon2PasswordHasher):
+        return make_password(new_password())
+    made = hasher.params()
+    costs = f"m={made.memory_cost},t={made.time_cost},p={made.parallelism}"
+    salt, digest = _unpadded(hasher.salt().encode()), _unpadded(token_bytes(made.hash_len))
+    return f"{hasher.algorithm}$argon2{made.type.name.lower()}$v={made.version}${costs}${salt}${digest}"
+
+
+def _unpadded(data: bytes) -> str:
+    """Return `data` in base64 as encoded hashes have it."""
+    return b64encode(data).rstrip(b"=").decode()

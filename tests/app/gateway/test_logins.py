@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher, make_password
+from django.contrib.auth.hashers import MD5PasswordHasher, check_password, get_hasher, make_password
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -60,6 +60,16 @@ def test_the_same_work_is_done_for_a_name_that_nobody_has(app, name, monkeypatch
     monkeypatch.setattr(MD5PasswordHasher, "verify", lambda self, *given: verified.append(given) or plain(self, *given))
     verify(Credentials(name, "wrong"))
     assert len(verified) == 1
+
+
+def test_the_hash_of_nobody_costs_what_others_cost_and_opens_nothing(settings):
+    """It is written and not made: 64 MiB at each start would be the peak of a small machine."""
+    settings.PASSWORD_HASHERS = ["portal.accounts.hashers.BoundedArgon2PasswordHasher"]
+    logins._nobodys.cache_clear()
+    hasher, nobodys = get_hasher(), logins._nobodys()
+    assert {len(part) for part in (nobodys, make_password("x"))} == {len(nobodys)}
+    assert not hasher.must_update(nobodys)
+    assert not check_password("x", nobodys)
 
 
 def test_the_last_use_is_known_to_the_minute(app):
