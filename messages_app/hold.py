@@ -83,11 +83,11 @@ def _save_parsed(message: Message, rows: Sequence[Part]) -> None:
     }
     if Message.objects.filter(pk=message.pk, parsed_at=None).update(**fields):
         Part.objects.bulk_create(rows)
-        note_quarantined(message, rows)
+        _note_quarantined(message, rows)
     message.refresh_from_db(fields=[*fields])
 
 
-def note_quarantined(message: Message, rows: Sequence[Part]) -> None:
+def _note_quarantined(message: Message, rows: Sequence[Part]) -> None:
     """Note in the running transaction which of the parts a scanner found something in."""
     for row in rows:
         if row.scan == Verdict.INFECTED:

@@ -8,7 +8,7 @@ before the first byte leaves. Only what is readable is ever unsealed.
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -109,6 +109,8 @@ class Opened:
     key: ContentKey
     headers: Headers
     parts: dict[int, PartInfo]
+    # The numbers of those that a scanner was asked about meanwhile.
+    asked: set[int] = field(default_factory=set)
 
     def of_role(self, *roles: Part.Role) -> list[PartInfo]:
         """Return the parts that have one of `roles`, in order."""

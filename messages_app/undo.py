@@ -91,7 +91,7 @@ def _uploads(opened: Opened) -> Iterator[list["UploadedFile[Any]"]]:
     """Give the attachments as if they had just been uploaded; close them after."""
     files: list[UploadedFile[Any]] = []
     try:
-        for part in opened.of_role(Part.Role.ATTACHMENT, Part.Role.INLINE):
+        for part in opened.of_role(*Part.FILES):
             reader: Any = opened.part_reader(part.number)
             files.append(UploadedFile(reader, part.name, part.type, part.size))
         yield files

@@ -15,6 +15,9 @@ class Part(models.Model):
         INLINE = "inline", "image that the HTML shows by cid:"
         ATTACHMENT = "attachment", "attachment"
 
+    # What can leave as a file; bodies are shown sanitised, and are none.
+    FILES = (Role.ATTACHMENT, Role.INLINE)
+
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="parts")
     # 1, 2, ...: the part id in sealing is f"part-{number}".
     number = models.PositiveIntegerField()

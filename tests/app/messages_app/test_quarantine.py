@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app import hold
+from messages_app import hold, scanning
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, Message, Part, Recipient
 from tests.factories import make_message
@@ -90,6 +90,35 @@ def test_a_file_that_is_too_large_for_it_is_not_scanned(rita, client, socket):
     with clamd(socket, limit=3):
         copy = held(rita)
         assert status(client, copy, "part", GOOD) == 403
+
+
+def body_of(client, copy):
+    return client.get(reverse("message_body", args=[copy.pk])).content.decode()
+
+
+@pytest.mark.parametrize(("content", "shown"), [(b"\x89PNG", 3), (EICAR, 0)])
+def test_a_scanner_is_asked_once_about_an_image_that_a_body_shows_thrice(rita, client, scanner, content, shown):
+    copy = make_copy(rita, html='<img src="cid:3">' * 3, files=(File("a.png", content, "image/png", "inline"),))
+    assert body_of(client, copy).count("data:image/png") == shown
+    assert scanner == [content]
+    assert body_of(client, copy).count("data:image/png") == shown
+    assert scanner == [content]  # what it said is kept
+
+
+def test_while_the_scanner_is_away_it_is_missed_once_a_page(rita, client, socket, monkeypatch):
+    missed, ask = [], scanning.scan
+    monkeypatch.setattr(scanning, "scan", lambda reader: missed.append(reader) or ask(reader))
+    copy = make_copy(rita, html='<img src="cid:3">' * 3, files=(File("a.png", b"x", "image/png", "inline"),))
+    assert "data:" not in body_of(client, copy)
+    assert len(missed) == 1
+
+
+def test_what_is_found_after_it_was_held_is_in_the_log_once(rita, client, scanner):
+    copy = make_copy(rita, text="x", files=FILES)
+    for _ in range(2):
+        status(client, copy, "part", BAD)
+    event = AuditEvent.objects.get(event=Event.PART_QUARANTINED)
+    assert (event.message_id, event.details) == (copy.message_id, {"part": BAD, "found": "Eicar-Signature"})
 
 
 def test_what_was_held_before_there_was_a_scanner_is_shown_to_it_first(rita, client, scanner):
