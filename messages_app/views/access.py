@@ -68,6 +68,11 @@ class Source:
         return reverse(f"{self.kind}_{page}" if page else self.kind, args=[self.pk, *args])
 
     @property
+    def section(self) -> str:
+        """Return the entry of the menu under which its pages are."""
+        return "sent" if self.message is not None else "inbox"
+
+    @property
     def shared(self) -> bool:
         """Return whether it is in a mailbox that the reader is a delegate of."""
         return self.recipient is not None and pickup.is_shared(self.recipient, self.user)
@@ -90,11 +95,16 @@ class Source:
 Find = Callable[[HttpRequest, UUID], Source]
 
 
+def copy_of(user: Any, pk: UUID | str) -> Recipient:
+    """Return the copy `pk` with what opening it takes. Raises Http404 for a copy that `user` may not know of."""
+    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
+    return get_object_or_404(copies, pk=pk)
+
+
 def received(request: HttpRequest, pk: UUID) -> Source:
     """Return the reader's copy `pk`. Raises Http404 for everybody else's."""
     user: Any = request.user
-    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
-    return Source("message", pk, user, client_ip(request), recipient=get_object_or_404(copies, pk=pk))
+    return Source("message", pk, user, client_ip(request), recipient=copy_of(user, pk))
 
 
 def written(request: HttpRequest, pk: UUID) -> Source:

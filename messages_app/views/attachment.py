@@ -15,17 +15,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from messages_app import pickup, previews, quarantine, zipping
-from messages_app.models import Part, Recipient
+from messages_app.models import Part
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.rules import filenames
-from messages_app.views.access import Find, Source, client_ip, signed_in
+from messages_app.views.access import Find, Source, client_ip, copy_of, signed_in
 from messages_app.views.downloads import attachment, streamed
 
 IMAGE_SECONDS = 300
 IMAGES = previews.IMAGES
 # A subject may have them; a name may not, and what stands before them would be lost as folders.
 _SLASHES = str.maketrans("/\\", "__")
-_DOWNLOADED = (Part.Role.ATTACHMENT, Part.Role.INLINE)
 _signer = signing.TimestampSigner(salt="messages_app.inline-image")
 
 
@@ -39,7 +38,7 @@ def part(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpResp
     except NotReadable:
         return redirect(source.url())
     info = opened.parts.get(number)
-    if info is None or info.role not in _DOWNLOADED:
+    if info is None or info.role not in Part.FILES:
         raise Http404
     if not quarantine.is_free(opened, info):
         return quarantined(request, source)
@@ -71,7 +70,7 @@ def listed(opened: Opened) -> list[PartInfo]:
     """Return the attachments that a page lists: inline images too where no HTML shows them."""
     if opened.of_role(Part.Role.HTML):
         return opened.of_role(Part.Role.ATTACHMENT)
-    return opened.of_role(*_DOWNLOADED)
+    return opened.of_role(*Part.FILES)
 
 
 @signed_in
@@ -103,7 +102,7 @@ def tag_of(opened: Opened, part: int | str) -> str:
 
 def quarantined(request: HttpRequest, source: Source) -> HttpResponse:
     """Say why a file is not handed out."""
-    context = {"section": "sent" if source.kind == "sent" else "inbox", "back": source.url()}
+    context = {"section": source.section, "back": source.url()}
     return render(request, "messages_app/quarantined.html", context, status=403)
 
 
@@ -126,7 +125,7 @@ def _signed(token: str) -> tuple[Any, str, int]:
 def image(request: HttpRequest, token: str) -> HttpResponse:
     """Show a large image of a body: sandboxed documents send no cookies, so the address itself is signed."""
     user, copy, number = _signed(token)
-    recipient = get_object_or_404(Recipient.objects.visible_to(user).select_related("message"), pk=copy)
+    recipient = copy_of(user, copy)
     try:
         opened = pickup.open_copy(recipient, user, now=timezone.now(), ip=client_ip(request), part=number, inline=True)
     except NotReadable:

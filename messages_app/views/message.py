@@ -179,7 +179,7 @@ def _other_copy(copy: Recipient, source: Source, now: datetime) -> ThreadItem:
         return ThreadItem(at, row=inbox.row_of(copy, user, now))
     try:
         opened = pickup.open_copy(copy, user, now=now, ip=source.ip, conversation=True)
-        text = _plain(replace(source, pk=copy.pk, recipient=copy), opened)
+        text = plain_text(replace(source, pk=copy.pk, recipient=copy), opened)
     except (NotReadable, SealingError):
         return ThreadItem(at, row=inbox.row_of(copy, user, now))
     row = inbox.Row(copy, Standing.READABLE, opened.headers, shared=pickup.is_shared(copy, user))
@@ -190,13 +190,13 @@ def _own_reply(message: Message, source: Source, now: datetime) -> ThreadItem:
     """Return a reply by the reader with its text; without it where that is no longer kept, or locked."""
     try:
         opened = pickup.open_sent(message, source.user, now=now, ip=source.ip, conversation=True)
-        text = _plain(Source("sent", message.pk, source.user, source.ip, message=message), opened)
+        text = plain_text(Source("sent", message.pk, source.user, source.ip, message=message), opened)
     except (NotReadable, SealingError):
         return ThreadItem(message.accepted_at, message=message)
     return ThreadItem(message.accepted_at, message=message, opened=opened, text=text)
 
 
-def _plain(source: Source, opened: Opened) -> SafeString | None:
+def plain_text(source: Source, opened: Opened) -> SafeString | None:
     """Return the plain text of a message, None where it has none."""
     part = body.body_part(opened, plain=True)
     return _text(source, opened, part) if part and part.role == Part.Role.TEXT else None
@@ -268,7 +268,7 @@ def link(request: HttpRequest, pk: UUID, number: int, position: int, *, find: Fi
 
 
 def _ask_first(request: HttpRequest, source: Source, url: str) -> HttpResponse:
-    context = {"section": "inbox", "url": url, "host": _host(url), "back": source.url()}
+    context = {"section": source.section, "url": url, "host": _host(url), "back": source.url()}
     response = render(request, "messages_app/link.html", context)
     response["Referrer-Policy"] = "no-referrer"
     return response

@@ -27,7 +27,7 @@ def preview(request: HttpRequest, pk: UUID, number: int, *, find: Find) -> HttpR
     if not quarantine.is_free(opened, part):
         return quarantined(request, source)
     context = {
-        "section": "sent" if source.kind == "sent" else "inbox",
+        "section": source.section,
         "source": source,
         "part": part,
         "back": source.url(),

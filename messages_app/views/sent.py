@@ -9,18 +9,17 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from messages_app import drafts, pickup, undo
-from messages_app.models import Message, Part
+from messages_app.models import Message
 from messages_app.pickup import NotReadable, Opened
 from messages_app.sealed_headers import Headers
 from messages_app.sealing.errors import SealingError
-from messages_app.views import body, words
+from messages_app.views import words
 from messages_app.views.access import Source, client_ip, signed_in, written
-from messages_app.views.message import attachments_of
+from messages_app.views.message import attachments_of, plain_text
 from messages_app.views.paging import page_of
 
 
@@ -104,11 +103,5 @@ def _deliveries(source: Source) -> list[tuple[str, words.Delivery]]:
 def _shown(source: Source, opened: Opened | None) -> dict[str, Any]:
     if opened is None:
         return {"headers": None}
-    return {"headers": opened.headers, "text": _text(source, opened), "attachments": attachments_of(source, opened)}
-
-
-def _text(source: Source, opened: Opened) -> SafeString:
-    part = body.body_part(opened, plain=True)
-    if part is None or part.role != Part.Role.TEXT:
-        return SafeString("")
-    return mark_safe(body.build(source, opened, part).html)  # noqa: S308  # linkify escapes
+    text = plain_text(source, opened)
+    return {"headers": opened.headers, "text": text or "", "attachments": attachments_of(source, opened)}

@@ -11,9 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from messages_app.models import Recipient
 from messages_app.views import body
-from messages_app.views.access import Source, client_ip, says_unopenable
+from messages_app.views.access import Source, client_ip, copy_of, says_unopenable
 
 SECONDS = 300
 _SALT = "messages_app.body"
@@ -38,8 +37,7 @@ def signed_body(request: HttpRequest, token: str) -> HttpResponse:
     except signing.BadSignature:
         raise Http404 from None
     user = get_object_or_404(get_user_model(), pk=said["user"])
-    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
-    copy = get_object_or_404(copies, pk=said["copy"])
+    copy = copy_of(user, said["copy"])
     source = Source("message", copy.pk, user, client_ip(request), recipient=copy)
     with translation.override(user.language or translation.get_language()):
         return body.of_source(source, remote_images=said["images"])
