@@ -21,7 +21,7 @@ from messages_app import drafts, pickup, quotas, replies
 from messages_app.drafts import OpenDraft
 from messages_app.forms import ReplyForm
 from messages_app.models import Recipient
-from messages_app.pickup import NotReadable
+from messages_app.pickup import NotReadable, Opened
 from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
 from messages_app.uploads import refused
@@ -53,14 +53,34 @@ def _reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
         opened = source.open(reply=True)
     except NotReadable as error:
         return _too_late(request, source, error.standing)
-    copy = _copy(source)
-    people = replies.recipients_for(copy, reply_all=reply_all)
-    draft = drafts.find(source.user, copy)
+    draft = drafts.find(source.user, _copy(source))
     form = _form(request, source, draft)
+    people = _people(source, opened, reply_all=reply_all)
     if people.all and form.is_valid() and _within_quota(source, form, draft) and _within_limit(request, form):
         return _submit(request, source, form, draft, reply_all=reply_all)
-    context = {"headers": opened.headers, "people": people}
-    return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
+    return _page(request, source, opened, form, draft, reply_all=reply_all)
+
+
+def _people(source: Source, opened: Opened, *, reply_all: bool) -> replies.Addressees:
+    return replies.addressees(opened.headers, _copy(source).mailbox, reply_all=reply_all)
+
+
+def _page(
+    request: HttpRequest, source: Source, opened: Opened, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool
+) -> HttpResponse:
+    """Show the form, and what is wrong with it where something is."""
+    context = {
+        "section": "inbox",
+        "headers": opened.headers,
+        "people": _people(source, opened, reply_all=reply_all),
+        "form": form,
+        "source": source,
+        "draft": draft,
+        "reply_all": reply_all,
+        "undo_seconds": settings.UNDO_SECONDS,
+        "files_again": form.is_bound and (request.FILES or refused(request)),
+    }
+    return render(request, "messages_app/reply.html", context)
 
 
 def _too_late(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
@@ -109,24 +129,6 @@ def _copy(source: Source) -> Recipient:
     return source.recipient  # type: ignore[return-value]  # `received` found one
 
 
-def _context(
-    request: HttpRequest,
-    source: Source,
-    form: ReplyForm,
-    draft: OpenDraft | None,
-    reply_all: bool,  # noqa: FBT001
-) -> dict[str, Any]:
-    return {
-        "section": "inbox",
-        "form": form,
-        "source": source,
-        "draft": draft,
-        "reply_all": reply_all,
-        "undo_seconds": settings.UNDO_SECONDS,
-        "files_again": form.is_bound and (request.FILES or refused(request)),
-    }
-
-
 def _form(request: HttpRequest, source: Source, draft: OpenDraft | None, *, unfinished: bool = False) -> ReplyForm:
     kept = draft.files if draft else ()
     signature = _signature(source.user)
@@ -156,7 +158,7 @@ def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpRespo
     if not valid and by_itself:
         return JsonResponse({"saved": False}, status=422)
     if not valid:
-        return _refused(request, source, form, draft, reply_all=reply_all)
+        return _page(request, source, source.open(reply=True), form, draft, reply_all=reply_all)
     _saved(source, form, draft, reply_all=reply_all)
     if by_itself:
         return JsonResponse({"saved": True, "at": _("Draft saved at %(time)s.") % {"time": _clock(now)}})
@@ -183,16 +185,6 @@ def _saved(source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_al
     remove = form.cleaned_data["remove"]
     now = timezone.now()
     drafts.save(source.user, _copy(source), text=text, files=files, remove=remove, reply_all=reply_all, now=now)
-
-
-def _refused(
-    request: HttpRequest, source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_all: bool
-) -> HttpResponse:
-    """Show the form again with what is wrong with it."""
-    opened = source.open(reply=True)
-    people = replies.recipients_for(_copy(source), reply_all=reply_all)
-    context = {"headers": opened.headers, "people": people}
-    return render(request, "messages_app/reply.html", context | _context(request, source, form, draft, reply_all))
 
 
 def _clock(now: Any) -> str:
@@ -225,7 +217,7 @@ def _submit(
     except replies.Infected:
         cache.delete(once)
         form.add_error("attachments", _("A scanner found something harmful in one of the files. Nothing was sent."))
-        return _refused(request, source, form, draft, reply_all=reply_all)
+        return _page(request, source, source.open(reply=True), form, draft, reply_all=reply_all)
     except BaseException:
         cache.delete(once)
         raise
