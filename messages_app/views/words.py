@@ -6,6 +6,7 @@ from typing import NamedTuple
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from messages_app import reasons, senders
 from messages_app.bidi import isolated
@@ -32,6 +33,68 @@ class Delivery:
 
 # What the one whose mailbox it is must see to, or wait for.
 _OWNERS = {Standing.LOCKED, Standing.PHRASE, Standing.APPROVAL, Standing.COOL_DOWN, Standing.PROVIDER}
+# A title and a sentence for each; a copy that is in none of these is gone.
+_STANDINGS = {
+    Standing.LOCKED: (
+        gettext_noop("Locked for now"),
+        gettext_noop(
+            "Your password was reset by e-mail alone. Until we can be sure that it was you, "
+            "messages from before stay locked; they open by themselves within a day."
+        ),
+    ),
+    Standing.PHRASE: (
+        gettext_noop("A phrase is needed"),
+        gettext_noop("%(sender)s has a phrase for you, to be told by telephone. With it this message opens."),
+    ),
+    Standing.APPROVAL: (
+        gettext_noop("Waiting for the sender"),
+        gettext_noop(
+            "%(sender)s was asked by e-mail whether you may read this message. "
+            "As soon as they agree it opens; you can also call them."
+        ),
+    ),
+    Standing.PROVIDER: (
+        gettext_noop("Sign in with your organisation"),
+        gettext_noop("This message opens once you have signed in with your organisation's own account."),
+    ),
+    Standing.COOL_DOWN: (
+        gettext_noop("Opens later"),
+        gettext_noop(
+            "For your safety there is a pause between the opening of an account and the first message. "
+            "This one opens on %(opens)s."
+        ),
+    ),
+    Standing.RELEASING: (
+        gettext_noop("Being delivered"),
+        gettext_noop(
+            "A protected connection to your mail provider has become possible: "
+            "this message is on its way to your ordinary mailbox."
+        ),
+    ),
+    Standing.DELIVERED: (
+        gettext_noop("Delivered to your mailbox"),
+        gettext_noop("This message reached your ordinary mailbox on %(delivered)s. Look for it there."),
+    ),
+    Standing.EXPIRED: (
+        gettext_noop("Expired"),
+        gettext_noop(
+            "This message was kept until %(expired)s and then destroyed; nobody can bring it back. "
+            "If you still need it, ask %(sender)s to send it again."
+        ),
+    ),
+    Standing.RECALLED: (
+        gettext_noop("Taken back by the sender"),
+        gettext_noop("The sender took this message back on %(ended)s. If you expected it, ask %(sender)s."),
+    ),
+    Standing.DELETED: (
+        gettext_noop("Deleted"),
+        gettext_noop("This message was deleted on %(ended)s. If you still need it, ask %(sender)s to send it again."),
+    ),
+}
+_GONE = (
+    gettext_noop("No longer here"),
+    gettext_noop("This message is no longer kept. If you still need it, ask %(sender)s to send it again."),
+)
 
 
 def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = False) -> Words:
@@ -39,9 +102,10 @@ def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = Fals
 
     With `shared` it is said to a delegate.
     """
+    title, text = map(_, _STANDINGS.get(standing, _GONE))
     if shared and standing in _OWNERS:
         text = _("It opens once whoever has the mailbox %(mailbox)s has done what is needed, or by itself. Ask them.")
-        return Words(_standing_words(standing)[0], text % {"mailbox": recipient.address})
+        return Words(title, text % {"mailbox": recipient.address})
     facts = {
         "sender": isolated(senders.shown_as(recipient.message) or _("the sender")),
         "expired": _day(recipient.expires_at),
@@ -49,74 +113,7 @@ def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = Fals
         "ended": _day(recipient.ended_at),
         "delivered": _day(recipient.delivered_at),
     }
-    title, text = _standing_words(standing)
     return Words(title, text % facts)
-
-
-def _standing_words(standing: Standing) -> tuple[str, str]:
-    return {
-        Standing.LOCKED: (
-            _("Locked for now"),
-            _(
-                "Your password was reset by e-mail alone. Until we can be sure that it was you, "
-                "messages from before stay locked; they open by themselves within a day."
-            ),
-        ),
-        Standing.PHRASE: (
-            _("A phrase is needed"),
-            _("%(sender)s has a phrase for you, to be told by telephone. With it this message opens."),
-        ),
-        Standing.APPROVAL: (
-            _("Waiting for the sender"),
-            _(
-                "%(sender)s was asked by e-mail whether you may read this message. "
-                "As soon as they agree it opens; you can also call them."
-            ),
-        ),
-        Standing.PROVIDER: (
-            _("Sign in with your organisation"),
-            _("This message opens once you have signed in with your organisation's own account."),
-        ),
-        Standing.COOL_DOWN: (
-            _("Opens later"),
-            _(
-                "For your safety there is a pause between the opening of an account and the first message. "
-                "This one opens on %(opens)s."
-            ),
-        ),
-        Standing.RELEASING: (
-            _("Being delivered"),
-            _(
-                "A protected connection to your mail provider has become possible: "
-                "this message is on its way to your ordinary mailbox."
-            ),
-        ),
-        Standing.DELIVERED: (
-            _("Delivered to your mailbox"),
-            _("This message reached your ordinary mailbox on %(delivered)s. Look for it there."),
-        ),
-        Standing.EXPIRED: (
-            _("Expired"),
-            _(
-                "This message was kept until %(expired)s and then destroyed; nobody can bring it back. "
-                "If you still need it, ask %(sender)s to send it again."
-            ),
-        ),
-        Standing.RECALLED: (
-            _("Taken back by the sender"),
-            _("The sender took this message back on %(ended)s. If you expected it, ask %(sender)s."),
-        ),
-        Standing.DELETED: (
-            _("Deleted"),
-            _("This message was deleted on %(ended)s. If you still need it, ask %(sender)s to send it again."),
-        ),
-    }.get(
-        standing,
-        (
-            _("No longer here"),
-            _("This message is no longer kept. If you still need it, ask %(sender)s to send it again."),
-        ),
-    )
 
 
 def _day(moment: object) -> str:
@@ -129,6 +126,22 @@ def _moment(gate: Gate | None) -> str:
     return date_format(timezone.localtime(gate.opens_at), "DATETIME_FORMAT")
 
 
+# A badge's kind, a label and a sentence.
+_DELIVERIES = {
+    State.DELIVERED: (
+        "ok",
+        gettext_noop("Delivered"),
+        gettext_noop("Accepted by their mail server over a protected connection."),
+    ),
+    State.READ: ("ok", gettext_noop("Read in the portal"), ""),
+    State.EXPIRED: ("warn", gettext_noop("Expired"), gettext_noop("They did not pick it up in time.")),
+    State.RECALLED: ("warn", gettext_noop("Taken back"), ""),
+    State.DELETED: ("warn", gettext_noop("Deleted by them"), ""),
+    State.SHREDDED: ("", gettext_noop("No longer kept"), ""),
+}
+_ON_ITS_WAY = ("accent", gettext_noop("On its way"), "")
+
+
 def of_delivery(recipient: Recipient) -> Delivery:
     """Return how far the copy of `recipient` has come, in words for whoever wrote the message."""
     state = State(recipient.state)
@@ -139,7 +152,8 @@ def of_delivery(recipient: Recipient) -> Delivery:
         return Delivery("accent", _("On its way"), _("It could not be handed over yet; we keep trying."))
     if state in {State.HELD, State.RELEASING}:
         return _waiting(recipient)
-    return _delivery_words().get(state, Delivery("accent", _("On its way"), ""))
+    kind, label, sentence = _DELIVERIES.get(state, _ON_ITS_WAY)
+    return Delivery(kind, _(label), _(sentence) if sentence else "")
 
 
 def _waiting(recipient: Recipient) -> Delivery:
@@ -149,19 +163,6 @@ def _waiting(recipient: Recipient) -> Delivery:
         "until": _day(recipient.expires_at),
     }
     return Delivery("accent", _("Waiting in the portal"), f"{told} {reasons.plain(recipient)}".strip())
-
-
-def _delivery_words() -> dict[State, Delivery]:
-    return {
-        State.DELIVERED: Delivery(
-            "ok", _("Delivered"), _("Accepted by their mail server over a protected connection.")
-        ),
-        State.READ: Delivery("ok", _("Read in the portal"), ""),
-        State.EXPIRED: Delivery("warn", _("Expired"), _("They did not pick it up in time.")),
-        State.RECALLED: Delivery("warn", _("Taken back"), ""),
-        State.DELETED: Delivery("warn", _("Deleted by them"), ""),
-        State.SHREDDED: Delivery("", _("No longer kept"), ""),
-    }
 
 
 # The label of several copies together is that of the first one found in this order.
