@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
-from messages_app import audit, compose_reply, drafts, hold, loop_token, sealed_headers, store
+from messages_app import audit, compose_reply, drafts, hold, loop_token, pickup, sealed_headers, store
 from messages_app.ids import letters
 from messages_app.models import Draft, Message, Part, Recipient
 from messages_app.outgoing import Outgoing, commit, seal_new
@@ -116,7 +116,6 @@ def _commit(outgoing: Outgoing, parts: Sequence[Part], draft: Draft | None, ip: 
         drafts.shred(draft)
     Part.objects.bulk_create(parts)
     message = outgoing.message
-    as_whom: dict[str, Any] = {"delegate_of": f"user:{message.on_behalf_of_id}"} if message.on_behalf_of_id else {}
     audit.record(
         audit.Event.REPLY_SUBMITTED,
         actor=f"user:{message.author_id}",
@@ -124,7 +123,7 @@ def _commit(outgoing: Outgoing, parts: Sequence[Part], draft: Draft | None, ip: 
         message=message.pk,
         recipients=len(outgoing.recipients),
         size=message.size,
-        **as_whom,
+        **pickup.trail(message.on_behalf_of_id, message.author),
     )
 
 

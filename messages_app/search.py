@@ -14,7 +14,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from messages_app import pickup
+from messages_app import pickup, places
 from messages_app.models import Part, Recipient
 from messages_app.rules.matching import matches, words_of
 from messages_app.rules.standing import Standing
@@ -62,8 +62,8 @@ def _newest_first(rows: QuerySet[Recipient]) -> Iterator[Recipient]:
         yield from batch
         if len(batch) < BATCH:
             return
-        last = batch[-1]
-        batch = list(rows.filter(Q(held_at__lt=last.held_at) | Q(held_at=last.held_at, pk__lt=last.pk))[:BATCH])
+        last = places.Place("lt", batch[-1].held_at, batch[-1].pk)
+        batch = list(rows.filter(places.beyond(last, "held_at"))[:BATCH])
 
 
 def _texts(copy: Recipient) -> Iterator[str]:
