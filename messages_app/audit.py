@@ -24,6 +24,7 @@ class Event(StrEnum):
     RECIPIENT_RELEASING = "delivery:recipient:releasing"
     RECIPIENT_KEPT = "delivery:recipient:kept"
     RECIPIENT_BOUNCED = "delivery:recipient:bounced"
+    RECIPIENT_DROPPED = "delivery:recipient:dropped"
     RECIPIENT_RETURNED = "delivery:recipient:returned"
     STAFF_ALERTED = "delivery:staff:alerted"
     RECIPIENT_HELD = "hold:recipient:held"

@@ -158,6 +158,8 @@ def test_drop_ends_the_copy_and_tells_the_sender_unless_it_is_done_silently(keys
     assert (row.state, row.reason) == (State.BOUNCED, "dropped")
     assert Message.objects.filter(origin="dsn").count() == reports
     assert not KeyWrap.objects.filter(message=row.message_id).exists()
+    told = Event.RECIPIENT_BOUNCED if reports else Event.RECIPIENT_DROPPED
+    assert AuditEvent.objects.filter(recipient_id=row.pk, event=told).exists()
     event = AuditEvent.objects.get(event=Event.QUEUE_DROPPED)
     assert open_note(event.details, row.pk) == WHY
 
