@@ -1,12 +1,16 @@
-"""The lines of a list of mail, formatted before the template: there are fifty of them on a page."""
+"""The lines of a list of mail: there are fifty of them on a page, so each kind of line is rendered once a process."""
 
 from collections.abc import Iterable
+from functools import lru_cache
+from html import escape
 from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from messages_app import senders
 from messages_app.templatetags.mail import Times, subject, who
@@ -50,10 +54,24 @@ class Line(TypedDict):
     day: str
 
 
-def of(rows: Iterable["Row"]) -> list[Line]:
-    """Return the lines of `rows`, in the reader's language and time zone."""
-    pattern, any_id, times = reverse("message", args=[_ANY]), str(_ANY), Times()
-    return [_line(row, pattern.replace(any_id, str(row.recipient.pk)), times) for row in rows]
+def of(rows: Iterable["Row"]) -> list[SafeString]:
+    """Return the lines of `rows` as HTML, in the reader's language and time zone."""
+    pattern, any_id, times, language = reverse("message", args=[_ANY]), str(_ANY), Times(), get_language()
+    lines = [_line(row, pattern.replace(any_id, str(row.recipient.pk)), times) for row in rows]
+    return [_html(line, language) for line in lines]
+
+
+def _html(line: Line, language: str | None) -> SafeString:
+    """Return the line of the kind that `line` is, with its values in their places."""
+    told = {name: value for name, value in line.items() if value}
+    values = {name: escape(str(value)) for name, value in told.items()}
+    return mark_safe(_kind(language, *told).format_map(values))  # noqa: S308  # each value is escaped
+
+
+@lru_cache(maxsize=1024)
+def _kind(_language: str | None, *told: str) -> str:
+    """Return the HTML of lines that tell what `told` names, with "{name}" for each value."""
+    return render_to_string("messages_app/inbox_row.html", {name: f"{{{name}}}" for name in told})
 
 
 def more_unread_than(count: int) -> str:
