@@ -11,6 +11,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -71,6 +72,8 @@ class SessionAgeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Go on with the session, or end it."""
+        # The account itself: each question to the stand-in that Django puts here costs more than its answer.
+        request.user = get_user(request)
         if not request.user.is_authenticated:
             return self.get_response(request)
         ending = session_age.advance(request)
