@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from messages_app import delegates as store
+from messages_app.client import client_of
 from messages_app.delegates import By, CannotInvite
 from messages_app.forms import DelegateForm
 from messages_app.models import Delegation
-from messages_app.views.access import client_ip, signed_in
-
-BROWSER_LIMIT = 200
+from messages_app.views.access import signed_in
 
 
 @signed_in
@@ -79,5 +78,5 @@ def _ended(delegation: Delegation, user: Any) -> str:
 
 def by(request: HttpRequest) -> By:
     """Return who acts, for the audit log and the alerts."""
-    browser = request.headers.get("user-agent", "")[:BROWSER_LIMIT]
-    return By(request.user, client_ip(request), "".join(letter for letter in browser if letter.isprintable()))
+    client = client_of(request)
+    return By(request.user, client.ip, client.browser)

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from messages_app import audit
+from messages_app.client import client_of
 from messages_app.rules.mailbox import fold
 from portal.accounts import links, mailing
-from portal.accounts.client import client_of
 from portal.accounts.codes import RESET_REFERENCE, new_reference
 from portal.accounts.flows import known_browser
 from portal.accounts.models import User

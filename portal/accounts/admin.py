@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from messages_app import audit
-from portal.accounts.client import client_of
+from messages_app.client import client_of
 from portal.accounts.flows import not_me
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.models import User

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from messages_app import senders
+from messages_app.client import Client
 from messages_app.models import Gate, Recipient
 from notifications.models import Notice
 from notifications.nudges import nudge_on_commit
-from portal.accounts.client import Client
 from portal.accounts.links import gate_link, lock_link, not_me_link
 from portal.accounts.models import User
 

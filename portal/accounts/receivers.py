@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from messages_app import audit, signals
+from messages_app.client import Client, client_of
 from messages_app.models import Delegation, Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
-from portal.accounts.client import Client, client_of
 from portal.accounts.flows import gates, known_browser, reset, session_age
 from portal.accounts.flows.claim import claim_for_account, claim_missed
 from portal.accounts.models import User

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from messages_app import audit, signals
+from messages_app.client import Client
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL
-from portal.accounts.client import Client
 from portal.accounts.flows import gates
 from portal.accounts.models import User
 from portal.accounts.notices import ask_for_approval

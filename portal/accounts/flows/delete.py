@@ -5,10 +5,10 @@ from datetime import datetime
 from django.db import transaction
 
 from messages_app import audit, delegates, deletion, drafts
+from messages_app.client import Client
 from messages_app.models import KeyWrap, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing import shred
-from portal.accounts.client import Client
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.models import User
 from portal.accounts.notices import tell_deleted

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from messages_app import audit, standstill
+from messages_app.client import Client
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL, State
-from portal.accounts.client import Client
 from portal.accounts.flows import gates
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.links import NOT_ME_SALT, lifted

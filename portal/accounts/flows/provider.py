@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from messages_app import audit
+from messages_app.client import client_of
 from portal.accounts import cookies
-from portal.accounts.client import client_of
 from portal.accounts.flows import first_contact, gates, invitation
 from portal.accounts.flows.register import Taken, register
 from portal.accounts.models import User

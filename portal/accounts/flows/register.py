@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
 from messages_app import audit
-from portal.accounts.client import Client
+from messages_app.client import Client
 from portal.accounts.flows import gates
 from portal.accounts.flows.claim import claim_all
 from portal.accounts.models import FirstContact, User

@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import F
 
 from messages_app import audit
+from messages_app.client import Client
 from messages_app.models import Gate
 from messages_app.rules.gate import FirstContactPolicy
-from portal.accounts.client import Client
 from portal.accounts.flows import gates, reset
 from portal.accounts.flows.first_contact import MAX_TRIES
 from portal.accounts.links import GATE_SALT, LOCK_SALT

@@ -10,9 +10,9 @@ from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
 from messages_app import audit
+from messages_app.client import client_of
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL
-from portal.accounts.client import client_of
 from portal.accounts.flows import gates
 from portal.accounts.flows.known_browser import is_known
 from portal.accounts.flows.sign_out import end_sessions

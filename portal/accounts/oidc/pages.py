@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from messages_app import audit
-from portal.accounts.client import client_of
+from messages_app.client import client_of
 from portal.accounts.oidc import providers
 from portal.accounts.rules.oidc import Refusal
 

@@ -11,10 +11,10 @@ from django.utils.translation import get_language
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from messages_app.client import client_of
 from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
 from portal.accounts import cookies, mailing
-from portal.accounts.client import client_of
 from portal.accounts.flows import first_contact, gates, invitation, recovery
 from portal.accounts.flows.first_contact import Answer, Started
 from portal.accounts.flows.register import Taken, new_user, register

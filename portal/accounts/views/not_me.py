@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts.client import client_of
+from messages_app.client import client_of
 from portal.accounts.flows.not_me import alarm_of, freeze
 from portal.accounts.forms import SureForm
 from portal.accounts.limits import over_limit, too_many

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts.client import client_of
+from messages_app.client import client_of
 from portal.accounts.flows.delete import delete_account
 from portal.accounts.models import User
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from messages_app.client import client_of
 from messages_app.models import Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from portal.accounts import cookies
-from portal.accounts.client import client_of
 from portal.accounts.flows import first_contact, gates
 from portal.accounts.flows.first_contact import Answer
 from portal.accounts.forms import PhraseForm

@@ -13,11 +13,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from messages_app.client import Client as Asker
 from messages_app.models import Gate, Message, Recipient
 from messages_app.rules.states import State
 from notifications.invitations import new_token
 from notifications.models import Notice
-from portal.accounts.client import Client as Asker
 from portal.accounts.flows import not_me
 from portal.accounts.flows.invitation import DIRECT
 from portal.accounts.models import User

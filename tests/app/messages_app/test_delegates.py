@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from messages_app import audit, delegates, pickup
+from messages_app.client import Client as Visitor
 from messages_app.delegates import By, CannotInvite
 from messages_app.models import AuditEvent, Delegation, Gate, KeyWrap, Message, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from messages_app.rules.states import State
 from notifications.models import Notice
-from portal.accounts.client import Client as Visitor
 from portal.accounts.flows.delete import delete_account
 from tests.factories import SAM
 from tests.mailroom import File, make_copy, make_sent, make_user, read, signed_in

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from messages_app.client import Client
 from notifications import mail, outbox, transport
-from portal.accounts.client import Client
 from portal.accounts.notices import tell_changed
 from tests.factories import RITA, SAM
 from tests.mailroom import make_user
