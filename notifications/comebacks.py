@@ -7,9 +7,9 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from messages_app import audit, signals
+from messages_app.ids import from_letters
 from messages_app.rules.mailbox import fold
 from notifications import outbox, unreachable
-from notifications.identifiers import notice_id
 from notifications.models import Notice
 from notifications.nudges import nudge_on_commit
 
@@ -54,5 +54,5 @@ def answered(identifier: str, address: str, **_kwargs: Any) -> None:
 
 def _find(identifier: str) -> Notice | None:
     """Return the notice that a mark names; None for marks without a row, as those of codes."""
-    pk = notice_id(identifier)
+    pk = from_letters(identifier)
     return Notice.objects.select_related("recipient__message").filter(pk=pk).first() if pk else None

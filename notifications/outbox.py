@@ -11,11 +11,11 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from messages_app import audit
+from messages_app.ids import letters
 from messages_app.leases import free
 from messages_app.rules.states import IN_PORTAL, State
 from messages_app.time_zones import zone
 from notifications import genuine, invitations, transport, unreachable
-from notifications.identifiers import identifier
 from notifications.mail import (
     AccountAlert,
     Answer,
@@ -60,7 +60,7 @@ def send(notice: Notice) -> None:
     if _is_pointless(notice):
         _finish(notice, Notice.State.DROPPED, "nothing waits any more")
         return
-    mark = Mark(identifier(notice.pk), genuine.give_code(notice))
+    mark = Mark(letters(notice.pk), genuine.give_code(notice))
     try:
         with timezone.override(_zone(notice)):
             transport.send(_mail(notice), _language(notice), mark)

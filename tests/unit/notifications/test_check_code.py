@@ -1,10 +1,7 @@
 """The code of a notice: how it is spelt, and what people make of it when they type."""
 
-from uuid import uuid4
-
 import pytest
 
-from notifications.identifiers import identifier, notice_id
 from notifications.rules.check_code import HOW_MANY, LETTERS, read, spell
 from notifications.rules.names import hint
 
@@ -36,14 +33,3 @@ def test_what_can_be_no_code_is_none(typed):
 )
 def test_a_hint_shows_a_letter_of_each_side(address, expected):
     assert hint(address) == expected
-
-
-def test_an_identifier_names_its_notice_and_fits_a_mark():
-    pk = uuid4()
-    assert notice_id(identifier(pk)) == pk
-    assert len(identifier(pk)) == 26
-
-
-@pytest.mark.parametrize("text", ["", "abc", "0189", "a1b2c3d4e5f60718", "\u00e9" * 26])
-def test_a_mark_without_a_row_names_none(text):
-    assert notice_id(text) is None
