@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from messages_app import audit, pickup, signals
-from messages_app.models import AuditEvent, Message, Recipient
+from messages_app import audit, pickup, senders, signals
+from messages_app.models import AuditEvent, Recipient
 from messages_app.rules.standing import Standing
 
 # Before this there is time enough.
@@ -17,7 +17,7 @@ PAUSE = timedelta(days=1)
 
 def may_ask(recipient: Recipient, user: Any, now: datetime) -> bool:
     """Return whether the copy ends soon or has expired, and has a sender outside the portal."""
-    if not recipient.message.reverse_path or recipient.message.origin != Message.Origin.INTAKE:
+    if not senders.outside(recipient.message):
         return False
     found = pickup.standing_of(recipient, user, now)
     ends_soon = recipient.expires_at is not None and recipient.expires_at - now < SOON
@@ -37,10 +37,9 @@ def ask(recipient: Recipient, user: Any, *, now: datetime, ip: str | None) -> bo
     Recipient.objects.select_for_update(of=("self",)).get(pk=recipient.pk)
     if not may_ask(recipient, user, now) or was_asked(recipient, now):
         return False
-    actor = f"user:{user.pk}"
     audit.record(
         audit.Event.EXTENSION_ASKED,
-        actor=actor,
+        actor=f"user:{user.pk}",
         ip=ip,
         message=recipient.message_id,
         recipient=recipient.pk,

@@ -17,6 +17,14 @@ def address_of(message: Message) -> str:
     return author.email if author is not None and author.is_active and author.frozen_at is None else ""
 
 
+def outside(message: Message) -> str:
+    """Return where the sender of `message` reads mail outside the portal, "" where there is none.
+
+    Nobody sent a report, and what was written in the portal has no sender outside.
+    """
+    return message.reverse_path if message.origin == Message.Origin.INTAKE else ""
+
+
 def shown_as(message: Message) -> str:
     """Return the address that readers know the sender of `message` by, "" where nobody is named.
 

@@ -34,7 +34,7 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
     A message to four domains is judged four times within seconds, and its sender
     wants to hear of it once. A null reverse-path (a report itself) has nobody to be told.
     """
-    if not message.reverse_path or message.origin != Message.Origin.INTAKE:
+    if not (sender := senders.outside(message)):
         return
     copies = [_copy(recipient) for recipient in recipients]
     if _join(Notice.Kind.HELD_REPORT, message, copies):
@@ -44,7 +44,7 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
         "accepted_at": message.accepted_at.isoformat(),
         "expires_at": recipients[0].expires_at.isoformat() if recipients[0].expires_at else "",
     }
-    _write(Notice.Kind.HELD_REPORT, message.reverse_path, parameters, recipients[0], after=GATHER)
+    _write(Notice.Kind.HELD_REPORT, sender, parameters, recipients[0], after=GATHER)
 
 
 @receiver(signals.delivered)
@@ -69,7 +69,7 @@ def tell_sender_of_wish(recipient: Recipient, *, over: bool, **_kwargs: Any) -> 
         "accepted_at": message.accepted_at.isoformat(),
         "expires_at": (ends or message.accepted_at).isoformat(),
     }
-    _write(Notice.Kind.EXTENSION, message.reverse_path, parameters, recipient)
+    _write(Notice.Kind.EXTENSION, senders.outside(message), parameters, recipient)
 
 
 @receiver(signals.deleted)
@@ -96,8 +96,8 @@ def tell_of_release(recipient: Recipient, **_kwargs: Any) -> None:
     }
     if Notice.objects.filter(recipient=recipient, kind__in=WAITING, sent_at__isnull=False).exists():
         _write(Notice.Kind.RELEASED, recipient.address, parameters, recipient)
-    if message.reverse_path and message.origin == Message.Origin.INTAKE:
-        _write(Notice.Kind.RELEASED_REPORT, message.reverse_path, parameters, recipient)
+    if sender := senders.outside(message):
+        _write(Notice.Kind.RELEASED_REPORT, sender, parameters, recipient)
 
 
 def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recipient]) -> None:

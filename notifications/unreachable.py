@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from messages_app.models import Message
+from messages_app import senders
 from messages_app.rules.states import State
 from notifications.models import WAITING, Notice
 from notifications.nudges import nudge_on_commit
@@ -17,18 +17,17 @@ def tell_sender(notice: Notice, status: str) -> None:
     recipient = notice.recipient
     if notice.kind not in WAITING or recipient is None or recipient.state != State.HELD:
         return
-    message = recipient.message
-    if not message.reverse_path or message.origin != Message.Origin.INTAKE:
+    sender, now = senders.outside(recipient.message), timezone.now()
+    if not sender:
         return
-    now = timezone.now()
     news = Notice(
         kind=Notice.Kind.UNREACHABLE,
-        to_address=message.reverse_path,
+        to_address=sender,
         recipient=recipient,
         parameters={
             "address": recipient.address,
             "status": status,
-            "accepted_at": message.accepted_at.isoformat(),
+            "accepted_at": recipient.message.accepted_at.isoformat(),
             "expires_at": (recipient.expires_at or now).isoformat(),
         },
         created_at=now,
