@@ -6,24 +6,17 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 
 from messages_app import audit
-from messages_app.admin.base import AnyAdmin, by_whom
+from messages_app.admin.base import OneByOneAdmin, by_whom
 
 
-class AuditedAdmin(AnyAdmin):
+class AuditedAdmin(OneByOneAdmin):
     """An admin that writes `event` whenever a row is added, changed or deleted.
 
-    Django runs these three inside a transaction of their own. Rows are deleted
-    one at a time: deleting a selection has no transaction around it.
+    Django runs these three inside a transaction of their own.
     """
 
     event: ClassVar[audit.Event]
     list_per_page = 50
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions without deleting a selection."""
-        actions: dict[str, Any] = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         """Save what belongs to the row, then record everything that changed; nothing where nothing did."""

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from messages_app.admin import display, search
-from messages_app.admin.base import ReadOnlyAdmin
+from messages_app.admin.base import ReadOnlyAdmin, SearchedAdmin
 from messages_app.admin.time_range import TimeRangeFilter
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, AuditHead, AuditLink
@@ -33,13 +33,13 @@ class EventFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(SearchedAdmin):
     """Events by time, kind and whom they are about."""
 
     list_display = ("when", "event", "who", "about", "in_short", "linked")
     list_filter = (("at", TimeRangeFilter), EventFilter)
     list_select_related = ("link",)
-    search_fields = ("pk",)
+    find = staticmethod(search.events)
     search_help_text = (
         "An id of an event, message or recipient, a recipient's address, the beginning of an event's name, "
         "or an IP address or actor such as user:7 (last 30 days)."
@@ -47,12 +47,6 @@ class AuditEventAdmin(ReadOnlyAdmin):
     ordering = ("-at", "-id")
     fields = ("id", "at", "event", "actor", "ip", "of_message", "of_recipient", "all_details", "linked")
     readonly_fields = fields
-
-    def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
-    ) -> tuple[QuerySet[AuditEvent], bool]:
-        """Return what the search box names."""
-        return (search.events(queryset, search_term) if search_term.strip() else queryset), False
 
     @admin.display(description="when", ordering="at")
     def when(self, event: AuditEvent) -> str:

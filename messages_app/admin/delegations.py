@@ -1,7 +1,5 @@
 """Delegates of shared mailboxes: staff see them and end them. Only an owner invites: who could would read any mail."""
 
-from typing import Any
-
 from allauth.core.internal.httpkit import get_client_ip
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,18 +7,17 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from messages_app.admin import display
-from messages_app.admin.base import AnyAdmin
+from messages_app.admin.base import OneByOneAdmin
 from messages_app.models import Delegation
 
 
 @admin.register(Delegation)
-class DelegationAdmin(AnyAdmin):
+class DelegationAdmin(OneByOneAdmin):
     """Who reads whose mail. Staff end a delegation, and never make or change one."""
 
     fields = readonly_fields = ("owner", "address", "delegate", "invited_at", "accepted_at")
     list_display = ("owner", "address", "status", "invited_at", "accepted_at")
     list_filter = (("accepted_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("owner__email", "address")
     ordering = ("-invited_at",)
@@ -32,12 +29,6 @@ class DelegationAdmin(AnyAdmin):
     def has_change_permission(self, _request: HttpRequest, _obj: Delegation | None = None) -> bool:
         """Return no: it is made and ended, never changed."""
         return False
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions without deleting a selection."""
-        actions: dict[str, Any] = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delegation]:
         """Return the rows with both people."""

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from messages_app.admin import copies, display, search
-from messages_app.admin.base import ReadOnlyAdmin
+from messages_app.admin.base import SearchedAdmin
 from messages_app.admin.time_range import TimeRangeFilter
 from messages_app.admin.trace import trace
 from messages_app.models import Message
@@ -36,12 +36,12 @@ class MessageList(ChangeList):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(SearchedAdmin):
     """Messages by time, address, id and client."""
 
     list_display = ("accepted", "sender", "to", "source", "kind", "bytes", "gone")
     list_filter = (("accepted_at", TimeRangeFilter), "origin")
-    search_fields = ("pk",)
+    find = staticmethod(search.messages)
     search_help_text = (
         "An address or its beginning, the id of a message or recipient, or the IP address of a client (last 30 days)."
     )
@@ -55,12 +55,6 @@ class MessageAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002, named by Django
         """Return the list that knows recipients."""
         return MessageList
-
-    def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[Message], search_term: str
-    ) -> tuple[QuerySet[Message], bool]:
-        """Return what the search box names, without duplicates."""
-        return (search.messages(queryset, search_term) if search_term.strip() else queryset), False
 
     def change_view(
         self,

@@ -3,24 +3,22 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from messages_app.admin import display, search
-from messages_app.admin.base import ReadOnlyAdmin
+from messages_app.admin.base import SearchedAdmin
 from messages_app.admin.time_range import TimeRangeFilter
 from messages_app.models import Recipient
 
 
 @admin.register(Recipient)
-class RecipientAdmin(ReadOnlyAdmin):
+class RecipientAdmin(SearchedAdmin):
     """Recipients by state, time and address."""
 
     list_display = ("to", "now_is", "why", "of_message", "queued", "next_try")
     list_filter = ("state", ("queued_at", TimeRangeFilter))
     list_display_links = ("to",)
-    search_fields = ("pk",)
+    find = staticmethod(search.recipients)
     search_help_text = "A whole address or its beginning, or the id of a message or recipient."
     # Ids are made in the order of time, and indexed.
     ordering = ("-id",)
@@ -50,12 +48,6 @@ class RecipientAdmin(ReadOnlyAdmin):
     )
     readonly_fields = fields
     list_select_related = False
-
-    def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[Recipient], search_term: str
-    ) -> tuple[QuerySet[Recipient], bool]:
-        """Return what the search box names."""
-        return (search.recipients(queryset, search_term) if search_term.strip() else queryset), False
 
     @admin.display(description="queued", ordering="queued_at")
     def queued(self, recipient: Recipient) -> str:

@@ -16,12 +16,11 @@ _KNOWN = "_owners_as_delegate"
 class DelegationQuerySet(models.QuerySet["Delegation"]):
     """Ways to ask for delegations."""
 
-    def open_to(self, user: Any) -> "DelegationQuerySet":
-        """Return those by which `user` reads another's mail now: accepted, the owner not frozen or switched off."""
-        return self.open_to_key(user.pk)
-
     def open_to_key(self, user: Any) -> "DelegationQuerySet":
-        """Return those that are open to the account with the key `user`."""
+        """Return those by which the account with the key `user` reads another's mail now.
+
+        Accepted, and the owner not frozen or switched off.
+        """
         return self.filter(
             delegate=user, accepted_at__isnull=False, owner__is_active=True, owner__frozen_at__isnull=True
         )
