@@ -89,6 +89,10 @@ class FirstContact(models.Model):
     def __str__(self) -> str:
         return self.reference
 
+    def is_over(self, now: datetime) -> bool:
+        """Return whether nothing comes of it any more: it made an account, or its time has run out."""
+        return self.used_at is not None or self.expires_at <= now
+
 
 class KnownBrowser(models.Model):
     """A browser in which an account signed in before, by the hash of its one-year cookie."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from django.db.models import F
+from django.http import HttpRequest
 
 from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
@@ -69,8 +70,9 @@ def start(token: str, recipient: Recipient | None, typed: str, now: datetime) ->
     return started
 
 
-def of_browser(token: str, nonce: str) -> FirstContact | None:
+def of_request(request: HttpRequest, token: str) -> FirstContact | None:
     """Return the first contact that this browser began with this link, None in any other browser."""
+    nonce = cookies.read(request, cookies.FIRST_CONTACT)
     return (
         FirstContact.objects.select_related("recipient", "recipient__message")
         .filter(nonce_hash=cookies.digest(nonce), token_hash=cookies.digest(token))
@@ -78,8 +80,9 @@ def of_browser(token: str, nonce: str) -> FirstContact | None:
     )
 
 
-def try_code(contact: FirstContact, nonce: str, typed: str, now: datetime) -> Answer:
+def try_code(request: HttpRequest, contact: FirstContact, typed: str, now: datetime) -> Answer:
     """Return what `typed` is. A try is counted before it is judged, so that races win nothing."""
+    nonce = cookies.read(request, cookies.FIRST_CONTACT)
     counted = FirstContact.objects.filter(
         pk=contact.pk, verified_at=None, tries__lt=MAX_TRIES, expires_at__gt=now
     ).update(tries=F("tries") + 1)
@@ -103,9 +106,7 @@ def takes_codes(contact: FirstContact, now: datetime) -> bool:
 
 def may_choose_password(contact: FirstContact | None, now: datetime) -> bool:
     """Return whether the address was proved, not long ago, and not used yet."""
-    return (
-        contact is not None and contact.verified_at is not None and contact.used_at is None and now < contact.expires_at
-    )
+    return contact is not None and contact.verified_at is not None and not contact.is_over(now)
 
 
 def _verified(contact: FirstContact, now: datetime) -> Answer:

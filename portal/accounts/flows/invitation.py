@@ -5,8 +5,8 @@ from allauth.account.models import EmailAddress
 from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
 from messages_app.rules.states import IN_PORTAL, State
+from notifications.invitations import token_hash
 from notifications.models import Invitation
-from portal.accounts.cookies import digest
 
 # In place of a token: someone typed the portal's address instead of following the link.
 DIRECT = "pick-up"
@@ -25,9 +25,8 @@ def newest_waiting(typed: str) -> Recipient | None:
 
 def recipient_of(token: str) -> Recipient | None:
     """Return whose message `token` points to, None where nobody's."""
-    invitation = (
-        Invitation.objects.select_related("recipient", "recipient__message").filter(token_hash=digest(token)).first()
-    )
+    pointers = Invitation.objects.select_related("recipient__message")
+    invitation = pointers.filter(token_hash=token_hash(token)).first()
     return invitation.recipient if invitation else None
 
 

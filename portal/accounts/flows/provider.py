@@ -11,11 +11,9 @@ from allauth.socialaccount.providers.base import AuthProcess
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from messages_app import audit
 from messages_app.client import client_of
-from portal.accounts import cookies
 from portal.accounts.flows import first_contact, gates, invitation
-from portal.accounts.flows.register import Taken, register
+from portal.accounts.flows.register import Taken, link, register
 from portal.accounts.models import User
 from portal.accounts.notices import tell_changed
 from portal.accounts.oidc import id_token, providers
@@ -67,11 +65,11 @@ def _data(login: SocialLogin) -> dict[str, Any]:
 
 def _register(request: HttpRequest, identity: Identity, token: str, now: datetime) -> tuple[User, SocialAccount]:
     """Return the new account of a first contact that this browser began with the same address."""
-    contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT)) if token else None
+    contact = first_contact.of_request(request, token) if token else None
     if contact is None:
         known = User.objects.filter(email=identity.address).exists()
         raise Refused(Refusal.LINK_FIRST if known else Refusal.UNKNOWN)
-    if contact.used_at is not None or contact.expires_at <= now:
+    if contact.is_over(now):
         raise Refused(Refusal.STALE)
     if contact.recipient is None or contact.recipient.mailbox != identity.address:
         raise Refused(Refusal.OTHER_ADDRESS)
@@ -86,7 +84,7 @@ def _register(request: HttpRequest, identity: Identity, token: str, now: datetim
 
 def _prove(request: HttpRequest, login: SocialLogin, identity: Identity, now: datetime) -> HttpResponse:
     """Open what waits for a provider, for whoever is signed in; link the two where that was allowed before."""
-    user, data = request.user, _data(login)
+    user, data, client = request.user, _data(login), client_of(request)
     if not isinstance(user, User) or data.get("user") != user.pk:
         raise Refused(Refusal.STALE)
     if identity.address != user.email or (login.is_existing and login.user.pk != user.pk):
@@ -94,13 +92,7 @@ def _prove(request: HttpRequest, login: SocialLogin, identity: Identity, now: da
     if not login.is_existing:
         if not data.get("may_link"):
             raise Refused(Refusal.STALE)
-        _link(request, user, identity, now)
-    gates.open_by_provider(user, client_of(request), now)
+        link(user, identity, client)
+        tell_changed(user, "provider_linked", client, now)
+    gates.open_by_provider(user, client, now)
     return HttpResponseRedirect(login.get_redirect_url(request) or reverse("security"))
-
-
-def _link(request: HttpRequest, user: User, identity: Identity, now: datetime) -> None:
-    SocialAccount.objects.create(user_id=user.pk, provider=identity.provider, uid=identity.subject)
-    client = client_of(request)
-    audit.record(audit.Event.PROVIDER_LINKED, actor=f"user:{user.pk}", ip=client.ip, provider=identity.provider)
-    tell_changed(user, "provider_linked", client, now)

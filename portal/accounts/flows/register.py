@@ -46,7 +46,7 @@ def register(
                 _use_by_provider(contact, now)
             _save(user, contact, client, now, _name_of(identity))
             if identity:
-                _link(user, identity, client)
+                link(user, identity, client)
     except IntegrityError as error:
         raise Taken from error
     return user
@@ -67,7 +67,8 @@ def _use_by_provider(contact: FirstContact, now: datetime) -> None:
         raise Taken
 
 
-def _link(user: User, identity: Identity, client: Client) -> None:
+def link(user: User, identity: Identity, client: Client) -> None:
+    """Let `user` sign in by what a provider says from now on."""
     SocialAccount.objects.create(user_id=user.pk, provider=identity.provider, uid=identity.subject)
     actor = f"user:{user.pk}"
     audit.record(audit.Event.PROVIDER_LINKED, actor=actor, ip=client.ip, provider=identity.provider)

@@ -46,10 +46,9 @@ def open_message(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter_code(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for the code that was mailed, in the browser that asked for it."""
-    nonce = cookies.read(request, cookies.FIRST_CONTACT)
-    contact = first_contact.of_browser(token, nonce)
+    contact = first_contact.of_request(request, token)
     if contact is None:
-        return _start_again(request, token, "browser")
+        return start_again(request, token, "browser")
     if contact.provider_only or first_contact.may_choose_password(contact, timezone.now()):
         return redirect("open_provider" if contact.provider_only else "open_password", token=token)
     form = CodeForm(request.POST or None)
@@ -57,7 +56,7 @@ def enter_code(request: HttpRequest, token: str) -> HttpResponse:
         return _code_page(request, token, contact, form)
     if over_limit(request, "first_contact_code"):
         return too_many(request)
-    answer = first_contact.try_code(contact, nonce, form.cleaned_data["code"], timezone.now())
+    answer = first_contact.try_code(request, contact, form.cleaned_data["code"], timezone.now())
     if answer is Answer.RIGHT:
         return redirect("open_password", token=token)
     if answer is Answer.WRONG:
@@ -69,9 +68,9 @@ def enter_code(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose_password(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for a password; then the account exists, is signed in and reads its message."""
-    contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT))
+    contact = first_contact.of_request(request, token)
     if contact is None or not first_contact.may_choose_password(contact, timezone.now()):
-        return _start_again(request, token, "code")
+        return start_again(request, token, "code")
     if waits := _waits_for(contact):
         return redirect(waits, token=token)
     form = NewPasswordForm(request.POST or None, user=new_user(contact))
@@ -160,12 +159,12 @@ def _mail_code(request: HttpRequest, started: Started) -> None:
 
 def _code_page(request: HttpRequest, token: str, contact: FirstContact, form: CodeForm) -> HttpResponse:
     if not first_contact.takes_codes(contact, timezone.now()):
-        return _start_again(request, token, "code")
+        return start_again(request, token, "code")
     context = {"form": form, "token": token, "contact": contact, "provider": providers.by_id(contact.provider)}
     return render(request, "accounts/enter_code.html", context)
 
 
-def _start_again(request: HttpRequest, token: str, why: str) -> HttpResponse:
+def start_again(request: HttpRequest, token: str, why: str) -> HttpResponse:
     """Say why this can't go on ("browser" or "code"), with the way back to the start."""
     return render(request, "accounts/start_again.html", {"token": token, "why": why}, status=410)
 

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods
 from messages_app.client import client_of
 from messages_app.models import Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
-from portal.accounts import cookies
 from portal.accounts.flows import first_contact, gates
 from portal.accounts.flows.first_contact import Answer
 from portal.accounts.forms import PhraseForm
 from portal.accounts.limits import over_limit, too_many
+from portal.accounts.views.first_contact import start_again
 from portal.accounts.views.owner import owner_of
 
 
@@ -25,9 +25,9 @@ from portal.accounts.views.owner import owner_of
 @require_http_methods(["GET", "HEAD", "POST"])
 def at_first_contact(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for the phrase in the browser that proved the address; then a password is chosen."""
-    contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT))
+    contact = first_contact.of_request(request, token)
     if contact is None or not first_contact.may_choose_password(contact, timezone.now()):
-        return render(request, "accounts/start_again.html", {"token": token, "why": "code"}, status=410)
+        return start_again(request, token, "code")
     onward = reverse("open_password", args=[token])
     gate = gates.phrase_gate(contact.recipient)
     if gate is None or contact.phrase_at:

@@ -23,6 +23,7 @@ from portal.accounts.oidc import providers
 from portal.accounts.oidc.pages import refused
 from portal.accounts.oidc.provider import PortalOIDCAdapter
 from portal.accounts.rules.oidc import Provider, Refusal
+from portal.accounts.views.first_contact import start_again
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +31,9 @@ logger = logging.getLogger(__name__)
 @require_safe
 def at_first_contact(request: HttpRequest, token: str) -> HttpResponse:
     """Lead on to the provider, in the browser that typed the address: no code is enough for this domain."""
-    contact = first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT))
-    if contact is None or contact.used_at is not None or contact.expires_at <= timezone.now():
-        return render(request, "accounts/start_again.html", {"token": token, "why": "code"}, status=410)
+    contact = first_contact.of_request(request, token)
+    if contact is None or contact.is_over(timezone.now()):
+        return start_again(request, token, "code")
     context = {"token": token, "provider": providers.by_id(contact.provider)}
     return render(request, "accounts/provider.html", context)
 
@@ -46,8 +47,8 @@ def start(request: HttpRequest, provider_id: str) -> HttpResponse:
     if isinstance(request.user, User):
         return _prove(request, provider, request.user)
     token = request.POST.get("token", "")
-    if token and first_contact.of_browser(token, cookies.read(request, cookies.FIRST_CONTACT)) is None:
-        return render(request, "accounts/start_again.html", {"token": token, "why": "browser"}, status=410)
+    if token and first_contact.of_request(request, token) is None:
+        return start_again(request, token, "browser")
     return _lead(request, provider, AuthProcess.LOGIN, {"token": token} if token else {})
 
 
