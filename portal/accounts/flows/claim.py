@@ -48,18 +48,23 @@ def claim_for_account(recipient: Recipient, now: datetime) -> None:
     does not see the copy, and is not seen here. Whichever of the two commits last
     sees the other then: this one looks again, and a new account by its first sign-in.
     """
-    address = EmailAddress.objects.select_related("user").filter(email=recipient.mailbox, verified=True).first()
-    if address is None:
+    owner = _owner_of(recipient.mailbox)
+    if owner is None:
         transaction.on_commit(partial(_look_again, recipient.mailbox), robust=True)
-    elif claim(recipient, address.user, now):
-        signals.claimed.send(User, user=address.user, recipients=[recipient])
+    elif claim(recipient, owner, now):
+        signals.claimed.send(User, user=owner, recipients=[recipient])
 
 
 def _look_again(mailbox: str) -> None:
     """Give the mail of `mailbox` to an account that was made while it was held."""
+    if owner := _owner_of(mailbox):
+        claim_missed(owner, timezone.now())
+
+
+def _owner_of(mailbox: str) -> User | None:
+    """Return whose account proved `mailbox`, None where nobody's did."""
     address = EmailAddress.objects.select_related("user").filter(email=mailbox, verified=True).first()
-    if address:
-        claim_missed(address.user, timezone.now())
+    return address.user if address else None
 
 
 @transaction.atomic

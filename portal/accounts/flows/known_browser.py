@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from portal.accounts import cookies
@@ -30,18 +31,17 @@ def remember(request: HttpRequest, response: HttpResponse, user: User, now: date
 
 def is_known(request: HttpRequest, user: User, now: datetime, *, before: datetime | None = None) -> bool:
     """Return whether `user` signed in with this browser within a year (and first so before `before`)."""
-    value = cookies.read(request, cookies.BROWSER)
-    known = KnownBrowser.objects.filter(
-        user=user, cookie_hash=cookies.digest(value), last_seen_at__gt=now - LASTS, first_seen_at__lt=before or now
-    )
-    return bool(value) and known.exists()
+    return _seen(request, now).filter(user=user, first_seen_at__lt=before or now).exists()
 
 
 def mark(request: HttpRequest, email: str, now: datetime) -> str:
     """Return what tells this browser from others, "" where the account `email` did not sign in with it."""
+    known = _seen(request, now).filter(user__email=email).exists()
+    return cookies.digest(cookies.read(request, cookies.BROWSER)).hex() if known else ""
+
+
+def _seen(request: HttpRequest, now: datetime) -> QuerySet[KnownBrowser]:
+    """Return whose sign-ins within a year this browser has seen; nobody's where it has no cookie."""
     value = cookies.read(request, cookies.BROWSER)
-    if not value:
-        return ""
-    hashed = cookies.digest(value)
-    known = KnownBrowser.objects.filter(user__email=email, cookie_hash=hashed, last_seen_at__gt=now - LASTS)
-    return hashed.hex() if known.exists() else ""
+    seen = KnownBrowser.objects.filter(cookie_hash=cookies.digest(value), last_seen_at__gt=now - LASTS)
+    return seen if value else seen.none()
