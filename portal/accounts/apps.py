@@ -4,8 +4,6 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-from portal.accounts import staff_roles
-
 
 class AccountsConfig(AppConfig):
     """Accounts, first contact and sign-in."""
@@ -16,4 +14,4 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers."""
         import_module("portal.accounts.receivers")
-        staff_roles.connect()
+        import_module("portal.accounts.staff_roles")

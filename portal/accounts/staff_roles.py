@@ -2,18 +2,17 @@
 
 from typing import Any
 
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.db.models.signals import post_migrate
+from django.dispatch import receiver
 
 from portal.accounts.rules.roles import PERMISSIONS
 
 
-def connect() -> None:
+@receiver(post_migrate)
+def after_migrating(app_config: Any, using: str, **_kwargs: Any) -> None:
     """Make the groups once permissions are there: those of every app with a role are made before `auth` is told."""
-    post_migrate.connect(_after_migrating, dispatch_uid="portal.accounts.staff_roles")
-
-
-def _after_migrating(app_config: Any, using: str, **_kwargs: Any) -> None:
     # Django makes the permissions of an app as it tells of it, in the order of INSTALLED_APPS.
     if app_config.label == "auth" and using == "default":
         make_groups()
@@ -21,9 +20,6 @@ def _after_migrating(app_config: Any, using: str, **_kwargs: Any) -> None:
 
 def make_groups() -> None:
     """Give each role its group. A group that somebody changed is as it should be again; other groups are left alone."""
-    # Imported here: this module is loaded before the models are.
-    from django.contrib.auth.models import Group, Permission  # noqa: PLC0415
-
     for role, names in PERMISSIONS.items():
         wanted = Q(pk__in=[])
         for name in names:
