@@ -1,6 +1,6 @@
 """Staff look after accounts: close them, freeze them, let their owners in again. Nobody reads mail here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
@@ -13,19 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from messages_app import audit
+from messages_app.admin.base import AnyAdmin
 from messages_app.client import client_of
 from portal.accounts.flows import not_me
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.models import User
 
-if TYPE_CHECKING:
-    _UserAdmin = admin.ModelAdmin[User]
-else:  # subscripted by type checkers alone
-    _UserAdmin = admin.ModelAdmin
-
 
 @admin.register(User)
-class UserAdmin(_UserAdmin):
+class UserAdmin(AnyAdmin):
     """Accounts: made by first contact or `manage.py setup`, and never deleted here."""
 
     list_display = ("email", "is_active", "is_staff", "frozen_at", "last_login", "date_joined")
@@ -72,8 +68,8 @@ class UserAdmin(_UserAdmin):
     @admin.action(description=_("Freeze"), permissions=["change"])
     def freeze(self, request: HttpRequest, users: QuerySet[User]) -> None:
         """Freeze accounts as "this wasn't me" does."""
-        teller = f"user:{request.user.pk}"
-        done = [user for user in users if not_me.freeze(not_me.Alarm(user, teller), client_of(request), timezone.now())]
+        actor, client = f"user:{request.user.pk}", client_of(request)
+        done = [user for user in users if not_me.freeze(user, actor, client, timezone.now())]
         self._say(request, len(done))
 
     @admin.action(description=_("Lift the freeze (a new password is needed)"), permissions=["change"])

@@ -27,6 +27,11 @@ class Alarm:
     user: User
     teller: str
 
+    @property
+    def actor(self) -> str:
+        """Return who acts, as the audit log names it."""
+        return f"link:{self.teller}"
+
 
 def alarm_of(token: str) -> Alarm | None:
     """Return the alarm that `token` stands for, None where it is forged, old, answered, or the account is gone.
@@ -41,28 +46,22 @@ def alarm_of(token: str) -> Alarm | None:
     return Alarm(user, said["teller"]) if user and said["lifted"] == lifted(user) else None
 
 
-def freeze(alarm: Alarm, client: Client, now: datetime) -> bool:
-    """Return whether this froze the account (False: it was frozen already).
+def freeze(user: User, actor: str, client: Client, now: datetime) -> bool:
+    """Return whether `actor` (as the audit log names it) froze the account (False: it was frozen already).
 
     Nobody signs in until staff lift it; its browsers are strangers again; what was
     read is held as if it had not been, and stays bound to the account; the gates of
     first contact close again; replies that have not left stand still.
     """
     with transaction.atomic():
-        if not User.objects.filter(pk=alarm.user.pk, frozen_at=None).update(frozen_at=now):
+        if not User.objects.filter(pk=user.pk, frozen_at=None).update(frozen_at=now):
             return False
-        alarm.user.known_browsers.all().delete()
-        held = _hold_again(alarm.user)
-        gates.close_all(alarm.user)
-        standstill.begin(alarm.user)
-        audit.record(
-            audit.Event.ACCOUNT_FROZEN,
-            actor=f"link:{alarm.teller}",
-            ip=client.ip,
-            user=alarm.user.pk,
-            held_again=held,
-        )
-    end_sessions(alarm.user)
+        user.known_browsers.all().delete()
+        held = _hold_again(user)
+        gates.close_all(user)
+        standstill.begin(user)
+        audit.record(audit.Event.ACCOUNT_FROZEN, actor=actor, ip=client.ip, user=user.pk, held_again=held)
+    end_sessions(user)
     return True
 
 

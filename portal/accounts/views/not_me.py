@@ -25,6 +25,6 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
     if form.is_valid():
         if request.user.pk == alarm.user.pk:
             logout(request)  # or this very session would be missing when the answer is written
-        freeze(alarm, client_of(request), timezone.now())
+        freeze(alarm.user, alarm.actor, client_of(request), timezone.now())
         return render(request, "accounts/not_me_done.html", {"alarm": alarm})
     return render(request, "accounts/not_me.html", {"alarm": alarm, "form": form})

@@ -183,7 +183,7 @@ def test_a_pressed_button_alone_approves_nobody(client, held, token, mailed):
 
 
 def freeze(user: User) -> None:
-    not_me.freeze(not_me.Alarm(user, "owner"), Asker(None, ""), timezone.now())
+    not_me.freeze(user, "link:owner", Asker(None, ""), timezone.now())
 
 
 def test_no_session_of_a_frozen_account_is_left(rita):

@@ -117,7 +117,11 @@ def test_staff_freeze_and_lift_an_account_and_the_log_says_so(admin_client):
     assert "1 account was changed" in response.content.decode()
     assert rita.frozen_at is None
     assert not rita.has_usable_password()
-    assert set(AuditEvent.objects.values_list("event", flat=True)) == {"accounts:user:frozen", "admin:user:lifted"}
+    ines = f"user:{User.objects.get(email=INES).pk}"
+    assert set(AuditEvent.objects.values_list("event", "actor")) == {
+        ("accounts:user:frozen", ines),
+        ("admin:user:lifted", ines),
+    }
 
 
 def test_factors_of_a_stranger_are_removed_with_the_freeze_alone(admin_client):
