@@ -40,12 +40,6 @@ class Page:
                 return link
         raise Astray(f"{self.url} ({self.status}) has no link to {part}: {self.text[:300]}")
 
-    def must_say(self, *words: str) -> None:
-        """Raise Astray unless all `words` are seen."""
-        for word in words:
-            if word not in self.text:
-                raise Astray(f"{self.url} ({self.status}) does not say {word!r}: {self.text[:300]}")
-
 
 class Visitor:
     """One person with one browser."""
