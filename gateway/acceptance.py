@@ -1,9 +1,8 @@
 """Commit accepted messages: all rows of a group in one transaction, since it is the fsync that costs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
 from django.db import transaction
 
 from gateway.arrival import Accepted
@@ -12,24 +11,19 @@ from messages_app import signals
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 
-log = structlog.get_logger(__name__)
-
 _messages, _recipients, _wraps, _events = map(Inserter, (Message, Recipient, KeyWrap, AuditEvent))
 _event_row = Maker(AuditEvent)
 
 
-def accept(group: Sequence[Accepted]) -> None:
-    """Write every row of the group, tell the receivers, commit. Raises if nothing of it was committed."""
-    committed: list[bool] = []
-    try:
-        with transaction.atomic():
-            # First of the hooks: should a later one fail, the mail is safe all the same.
-            transaction.on_commit(lambda: committed.append(True))
-            _write(group)
-    except Exception as error:
-        if not committed:
-            raise
-        log.error("after_commit_failed", error=type(error).__name__)
+def accept(group: Sequence[Accepted], landed: Callable[[], None] = lambda: None) -> None:
+    """Write every row of the group, tell the receivers, commit. Raises if nothing of it was committed.
+
+    `landed` is called right after the commit, before the receivers' own hooks: those ask brokers and caches.
+    An error after it says nothing of the mail, which is safe.
+    """
+    with transaction.atomic():
+        transaction.on_commit(landed)
+        _write(group)
 
 
 def _write(group: Sequence[Accepted]) -> None:

@@ -27,11 +27,14 @@ class End(Enum):
 
 
 class Committer(Generic[T]):
-    """Commits items in groups, and tells how each ended. All three callables run in its thread."""
+    """Commits items in groups, and tells how each ended. All three callables run in its thread.
+
+    `commit` calls what it is given as soon as the group has landed: whoever waits need not wait for what comes after.
+    """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[T]], None],
+        commit: Callable[[Sequence[T], Callable[[], None]], None],
         has_landed: Callable[[T], bool],
         settle: Callable[[Sequence[tuple[T, End]]], None],
     ) -> None:
@@ -59,7 +62,7 @@ class Committer(Generic[T]):
         while open_:
             group, open_ = self._next_group()
             if group:
-                self._tell(self._end(group))
+                self._end(group)
         connections.close_all()
 
     def _tell(self, ended: list[tuple[T, End]]) -> None:
@@ -83,17 +86,32 @@ class Committer(Generic[T]):
                 connections.close_all()
         return group, True
 
-    def _end(self, group: Sequence[T]) -> list[tuple[T, End]]:
+    def _end(self, group: Sequence[T]) -> None:
         """Commit the group; when that fails, each alone: one bad message must not fail the others."""
+        told: list[bool] = []
+
+        def landed() -> None:
+            if not told:
+                told.append(True)
+                self._tell([(item, End.COMMITTED) for item in group])
+
         try:
-            self._commit(group)
+            self._commit(group, landed)
+            landed()
         except Exception as error:
-            log.error("commit_failed", error=type(error).__name__, messages=len(group))
+            log.error(
+                "after_commit_failed" if told else "commit_failed", error=type(error).__name__, messages=len(group)
+            )
             connections.close_all()
-            if len(group) == 1:
-                return [(group[0], self._find(group[0]))]
-            return [ended for item in group for ended in self._end([item])]
-        return [(item, End.COMMITTED) for item in group]
+            if not told:
+                self._end_alone(group)
+
+    def _end_alone(self, group: Sequence[T]) -> None:
+        if len(group) == 1:
+            self._tell([(group[0], self._find(group[0]))])
+        else:
+            for item in group:
+                self._end([item])
 
     def _find(self, item: T) -> End:
         """Ask the database whether a failed commit took place: its answer may have been lost on the way."""

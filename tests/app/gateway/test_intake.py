@@ -404,7 +404,7 @@ def test_a_commit_whose_answer_was_lost_is_still_a_commit(client, monkeypatch):
     """Saying 451 there would make the client send a second copy, and would delete the content of the first."""
     accept = acceptance.accept
 
-    def lose_the_answer(group):
+    def lose_the_answer(group, _landed):
         accept(group)
         raise OperationalError("server closed the connection unexpectedly")
 
