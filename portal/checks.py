@@ -5,7 +5,6 @@ gunicorn and Celery do not run checks, so they call `refuse_to_start_unsafe`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks  # noqa: A004, Django's name for it
 from django.core.exceptions import ImproperlyConfigured
+
+from gateway.rules.networks import is_loopback
 
 log = structlog.get_logger()
 
@@ -29,16 +30,6 @@ RING = "root.json"
 EMAIL_SCHEMES = frozenset({"smtp", "smtp+tls", "smtps"})
 
 Check = Callable[..., list[CheckMessage]]
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host`, a name or an address, is this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _listens_on_loopback() -> bool:

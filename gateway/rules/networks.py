@@ -1,4 +1,4 @@
-"""Networks as an administrator writes them."""
+"""Networks and hosts as an administrator writes them."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -19,6 +19,16 @@ def is_within(address: str, networks: list[Network]) -> bool:
     """Return whether `address` is in one of `networks`; an IPv4-mapped IPv6 address counts as IPv4."""
     ip = _parse(address)
     return any(ip in network for network in networks)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host`, a name or an address, is this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=1024)

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.rules.networks import is_loopback
 from messages_app.rules.mailbox import domain_of, fold
 
 # Google answers for these itself; accounts there belong to no organisation (no `hd`).
@@ -128,7 +128,7 @@ def _is_of_the_organisation(provider: Provider, claims: Mapping[str, Any], domai
     return not provider.tenant or claims.get("tid") == provider.tenant
 
 
-def _provider(row: Mapping[str, Any]) -> Provider:
+def _check_keys(row: Mapping[str, Any]) -> None:
     if unknown := sorted(set(row) - _KEYS):
         raise ValueError(f"unknown: {', '.join(unknown)}")
     for key in _REQUIRED:
@@ -136,6 +136,10 @@ def _provider(row: Mapping[str, Any]) -> Provider:
             raise ValueError(f"{key} is missing")
     if not isinstance(row["domains"], list) or not all(isinstance(domain, str) for domain in row["domains"]):
         raise ValueError("domains is not a list of names")
+
+
+def _provider(row: Mapping[str, Any]) -> Provider:
+    _check_keys(row)
     texts = {key: str(row[key]).strip() for key in row if key != "domains"}
     if not _ID.fullmatch(texts["id"]):
         raise ValueError("id must be small letters, digits and hyphens")
@@ -160,22 +164,13 @@ def _server_url(text: str, kind: Kind, tenant: str) -> str:
     known = {Kind.GOOGLE: "https://accounts.google.com", Kind.MICROSOFT: _microsoft(tenant)}
     text = text or known.get(kind, "")
     url = urlsplit(text)
-    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))):
+    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname))):
         raise ValueError("server_url must be https://")
     return text.rstrip("/")
 
 
 def _microsoft(tenant: str) -> str:
     return f"https://login.microsoftonline.com/{tenant}/v2.0"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refuse_twice(what: str, values: list[str]) -> None:

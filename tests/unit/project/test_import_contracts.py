@@ -16,6 +16,7 @@ PLANTS = [
     ("pure-rules", "messages_app/rules/states.py", "import django.utils.timezone"),
     ("pure-rules", "gateway/rules/retry.py", "import random"),
     ("pure-rules", "notifications/rules/schedule.py", "from messages_app import store"),  # a way round
+    ("pure-rules", "portal/accounts/rules/session_age.py", "import time"),
     ("who-unseals", "messages_app/ids.py", "from messages_app.sealing import unseal"),
     ("who-unseals", "portal/context.py", "import messages_app.sealing.unseal"),
     ("who-opens-drafts", "messages_app/replies.py", "from messages_app.sealing import draft_keys"),
