@@ -1,6 +1,7 @@
 """Alerts about accounts, as rows that the notices worker sends: who, when, from where, and what to do."""
 
 from datetime import datetime
+from typing import Any
 
 from messages_app import senders
 from messages_app.client import Client
@@ -25,54 +26,46 @@ def tell_registered(
     Senders in `asked` get the link with which they let `user` read. `provider` is the
     name of the one that proved the address, "" where there is a password.
     """
-    _write(Notice.Kind.REGISTERED, user.email, user, "owner", "registered", client, now, other=provider)
+    said: dict[str, Any] = {"kind": Notice.Kind.REGISTERED, "user": user, "other": provider}
+    _write(user.email, "registered", client, now, **said)
     for sender, recipient in _one_a_sender(recipients).items():
         link = gate_link(asked[sender]) if sender in asked else ""
-        _write(Notice.Kind.REGISTERED, sender, user, "sender", "registered", client, now, recipient, link, provider)
+        _write(sender, "registered", client, now, **said, about=recipient, release_url=link)
 
 
 def ask_for_approval(gate: Gate, client: Client, now: datetime) -> None:
     """Ask the sender of a copy whether the account that has it already may read it."""
-    user, sender = gate.recipient.claimed_by, gate.recipient.message.reverse_path
-    if user and sender:
-        _write(Notice.Kind.ALERT, sender, user, "sender", "approval", client, now, gate.recipient, gate_link(gate))
+    copy, user = gate.recipient, gate.recipient.claimed_by
+    if user and (sender := copy.message.reverse_path):
+        _write(sender, "approval", client, now, user=user, about=copy, release_url=gate_link(gate))
 
 
 def ask_for_tries(gate: Gate, client: Client, now: datetime) -> None:
     """Tell the sender that a phrase was wrong three times, and ask whether there may be more tries."""
-    recipient = gate.recipient
-    _write(
-        Notice.Kind.ALERT,
-        recipient.message.reverse_path,
-        recipient.claimed_by,
-        "sender",
-        "tries",
-        client,
-        now,
-        recipient,
-        gate_link(gate),
-    )
+    copy = gate.recipient
+    said: dict[str, Any] = {"user": copy.claimed_by, "about": copy, "release_url": gate_link(gate)}
+    _write(copy.message.reverse_path, "tries", client, now, **said)
 
 
 def tell_locked(user: User, recipients: list[Recipient], client: Client, now: datetime) -> None:
     """Tell each sender of `recipients` that a reset locked their mail for a day, with a link that lifts the lock."""
     for sender, recipient in _one_a_sender(recipients).items():
-        _write(Notice.Kind.ALERT, sender, user, "sender", "locked", client, now, recipient, lock_link(user))
+        _write(sender, "locked", client, now, user=user, about=recipient, release_url=lock_link(user))
 
 
 def tell_changed(user: User, event: str, client: Client, now: datetime) -> None:
     """Tell `user` that `event` (for example "password_reset") happened to the account."""
-    _write(Notice.Kind.ALERT, user.email, user, "owner", event, client, now)
+    _write(user.email, event, client, now, user=user)
 
 
 def tell_of_delegate(owner: User, delegate: User, client: Client, now: datetime) -> None:
     """Tell `owner` that `delegate` accepted to read their mail."""
-    _write(Notice.Kind.ALERT, owner.email, owner, "owner", "delegate_accepted", client, now, other=delegate.email)
+    _write(owner.email, "delegate_accepted", client, now, user=owner, other=delegate.email)
 
 
 def tell_deleted(address: str, client: Client, now: datetime) -> None:
     """Tell whoever reads `address` that its account was deleted."""
-    _write(Notice.Kind.ALERT, address, None, "owner", "deleted", client, now)
+    _write(address, "deleted", client, now)
 
 
 def _one_a_sender(recipients: list[Recipient]) -> dict[str, Recipient]:
@@ -81,22 +74,24 @@ def _one_a_sender(recipients: list[Recipient]) -> dict[str, Recipient]:
     return {sender: recipient for sender, recipient in by_sender.items() if sender}
 
 
-def _write(  # noqa: PLR0917, one private writer for its callers
-    kind: Notice.Kind,
+def _write(
     to_address: str,
-    user: User | None,
-    teller: str,
     event: str,
     client: Client,
     now: datetime,
-    recipient: Recipient | None = None,
+    *,
+    kind: Notice.Kind = Notice.Kind.ALERT,
+    user: User | None = None,
+    about: Recipient | None = None,
     release_url: str = "",
     other: str = "",
 ) -> None:
+    """Write the notice of `event`: to the sender of the copy that it is `about`, else to the owner of the address."""
+    teller = "sender" if about else "owner"
     Notice.objects.create(
         kind=kind,
         to_address=to_address,
-        recipient=recipient,
+        recipient=about,
         user=user,
         language=user.language if user and teller == "owner" and user.language else "en",
         created_at=now,
@@ -104,7 +99,7 @@ def _write(  # noqa: PLR0917, one private writer for its callers
         parameters={
             "event": event,
             "teller": teller,
-            "address": user.email if user else recipient.address if recipient else to_address,
+            "address": user.email if user else about.address if about else to_address,
             "at": now.isoformat(),
             "ip": client.ip or "",
             "browser": client.browser,

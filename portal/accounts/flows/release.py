@@ -47,25 +47,26 @@ def gate_release(token: str) -> GateRelease | None:
 
 def release_gate(release: GateRelease, client: Client, now: datetime) -> bool:
     """Return whether this did it (False: another press was faster). Approve, or allow three more tries."""
-    gate, user = release.gate, release.user
     with transaction.atomic():
-        if gate.policy == FirstContactPolicy.SENDER_APPROVAL and user:
-            done = gates.open_for(user, gate.recipient, FirstContactPolicy.SENDER_APPROVAL, now)
-        else:
-            same = Gate.objects.filter(pk=gate.pk, releases=gate.releases, tries__gte=MAX_TRIES)
-            done = same.update(tries=0, releases=F("releases") + 1)
+        done = _release(release, now)
         if done:
-            recipient = gate.recipient
-            audit.record(
-                audit.Event.GATE_RELEASED,
-                actor=LINK,
-                ip=client.ip,
-                message=recipient.message_id,
-                recipient=recipient.pk,
-                policy=gate.policy,
-                user=user.pk if user else None,
-            )
-    return bool(done)
+            _record(release, client)
+    return done
+
+
+def _release(release: GateRelease, now: datetime) -> bool:
+    gate, user = release.gate, release.user
+    if gate.policy == FirstContactPolicy.SENDER_APPROVAL and user:
+        return bool(gates.open_for(user, gate.recipient, FirstContactPolicy.SENDER_APPROVAL, now))
+    same = Gate.objects.filter(pk=gate.pk, releases=gate.releases, tries__gte=MAX_TRIES)
+    return bool(same.update(tries=0, releases=F("releases") + 1))
+
+
+def _record(release: GateRelease, client: Client) -> None:
+    copy, user = release.gate.recipient, release.user
+    facts = {"policy": release.gate.policy, "user": user.pk if user else None}
+    event = audit.Event.GATE_RELEASED
+    audit.record(event, actor=LINK, ip=client.ip, message=copy.message_id, recipient=copy.pk, **facts)
 
 
 def locked_user(token: str, now: datetime) -> User | None:
