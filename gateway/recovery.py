@@ -17,6 +17,7 @@ from gateway.delivery import Report
 from gateway.progress import Ended, Notes
 from gateway.record_taken import Tried
 from gateway.routes import RouteTable
+from messages_app.clock import Clock
 from messages_app.models import Recipient
 from messages_app.rules.states import State
 from messages_app.where import where
@@ -44,16 +45,18 @@ def recover_lost(now: datetime) -> None:
     progress.sweep(time.time() - KEPT_SECONDS)
 
 
-class Clock:
-    """The wall clock beside one that nobody sets."""
+class Watch:
+    """Watches for a clock that is set back."""
 
     def __init__(self) -> None:
-        self._ahead: float | None = None
+        self._clock: Clock | None = None
 
     def was_set_back(self) -> bool:
-        """Return whether the wall clock was set back since this was asked, or may have been: at the first time."""
-        before, self._ahead = self._ahead, time.time() - time.monotonic()
-        return before is None or self._ahead < before - SLACK.total_seconds()
+        """Return whether the clock was set back since this was last asked, or, the first time, may have been."""
+        if self._clock is None:
+            self._clock = Clock()
+            return True
+        return self._clock.was_set_by() < -SLACK.total_seconds()
 
 
 def bring_near(now: datetime) -> None:

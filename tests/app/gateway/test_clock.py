@@ -7,8 +7,12 @@ import time_machine
 from django.utils import timezone
 
 from gateway import expiry, late_release, queue, recovery, tasks
-from messages_app.models import Recipient
+from messages_app import clock
+from messages_app import tasks as portal_tasks
+from messages_app.clock import Trust
+from messages_app.models import BucketKey, Recipient
 from messages_app.rules.states import State
+from messages_app.sealing.keymaking import make_buckets
 from tests.factories import RITA, make_message
 
 DOMAIN = "partner.example"
@@ -21,7 +25,7 @@ def asked(monkeypatch):
     """Return which destinations a sweep asks to be drained, by a clock that has been looked at once."""
     destinations = []
     monkeypatch.setattr(tasks, "nudge", destinations.append)
-    monkeypatch.setattr(tasks, "_clock", recovery.Clock())
+    monkeypatch.setattr(tasks, "_watch", recovery.Watch())
     tasks.sweep()
     return destinations
 
@@ -93,7 +97,7 @@ def test_a_clock_set_back_leaves_what_was_planned_before_as_it_was(keys, asked, 
 
 def test_a_process_that_begins_looks_once_for_what_its_predecessor_may_have_seen(keys, monkeypatch):
     make_message().recipients.update(next_attempt_at=timezone.now() + MONTH)
-    monkeypatch.setattr(tasks, "_clock", recovery.Clock())
+    monkeypatch.setattr(tasks, "_watch", recovery.Watch())
     asked = []
     monkeypatch.setattr(tasks, "nudge", asked.append)
     tasks.sweep()
@@ -101,12 +105,51 @@ def test_a_process_that_begins_looks_once_for_what_its_predecessor_may_have_seen
 
 
 def test_a_clock_that_goes_as_it_should_changes_nothing():
-    clock = recovery.Clock()
-    assert clock.was_set_back()
-    assert not clock.was_set_back()
+    watch = recovery.Watch()
+    assert watch.was_set_back()
+    assert not watch.was_set_back()
     with set_ahead(HOUR):
-        assert not clock.was_set_back()
-    assert clock.was_set_back()
+        assert not watch.was_set_back()
+    assert watch.was_set_back()
+
+
+def test_what_is_held_does_not_end_because_the_clock_is_ahead(keys, monkeypatch):
+    message = make_message()
+    message.recipients.update(state=State.HELD, held_at=timezone.now(), expires_at=timezone.now() + timedelta(days=29))
+    monkeypatch.setattr(tasks, "_trust", Trust())
+    make_buckets(timezone.now() + MONTH)  # of its report
+    with set_ahead(MONTH):
+        tasks.expire()
+        assert Recipient.objects.get().state == State.HELD
+    Recipient.objects.update(expires_at=timezone.now())
+    tasks.expire()
+    assert Recipient.objects.get(address=RITA).state == State.EXPIRED
+
+
+def test_no_key_is_destroyed_because_the_clock_is_ahead(keys, monkeypatch):
+    monkeypatch.setattr(portal_tasks, "_trust", Trust())
+    before = BucketKey.objects.count()
+    with set_ahead(MONTH):
+        portal_tasks.tidy()
+    assert BucketKey.objects.filter(destroyed_at=None).count() == before
+
+
+def test_a_clock_that_was_set_ahead_is_believed_after_a_day(monkeypatch):
+    trust = Trust()
+    with set_ahead(timedelta(hours=2)):
+        assert not trust.may_end()
+        assert not trust.may_end()
+        later = clock.time.clock_gettime(clock._STEADY) + clock.DAY
+        monkeypatch.setattr(clock, "_ahead", lambda: trust._clock._ahead)
+        monkeypatch.setattr(clock.time, "clock_gettime", lambda _which: later)
+        assert trust.may_end()
+
+
+@pytest.mark.parametrize("moved", [timedelta(minutes=59), -HOUR, -MONTH])
+def test_a_clock_that_was_set_by_a_little_or_back_is_believed(moved):
+    trust = Trust()
+    with set_ahead(moved):
+        assert trust.may_end()
 
 
 def test_a_copy_expires_by_the_wall_clock_and_only_once(keys):
