@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
 from portal.certificates import self_signed
 from tests.harness.postgres import postgres
@@ -19,9 +20,14 @@ pytestmark = pytest.mark.needs("postgresql")
 ROOT = Path(__file__).resolve().parents[3]
 SQL = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 LETTER = b"From: sam@home.example\r\nSubject: Hello\r\n\r\nHello Rita\r\n"
+PROGRAM, PASSWORD = "program-1", "correct-horse-battery-staple"
 RELAY = """
 INSERT INTO gateway_relay (id, name, networks, fingerprints, enabled) VALUES (1, 'Sam''s', '127.0.0.1', '', true);
 INSERT INTO gateway_homedomain (id, relay_id, domain, next_hop, level) VALUES (1, 1, 'home.example', 'mail', 'verify');
+"""
+APP_PASSWORD = """
+INSERT INTO gateway_apppassword (relay_id, label, username, password, created_at)
+VALUES (1, 'a program', %s, %s, now());
 """
 
 
@@ -49,6 +55,7 @@ def server(tmp_path_factory):
         with psycopg.connect(database.url(), autocommit=True) as owner:
             owner.execute(SQL.search((ROOT / "docs" / "operating.md").read_text()).group(1))
             owner.execute(RELAY)
+            owner.execute(APP_PASSWORD, [PROGRAM, "argon2" + PasswordHasher().hash(PASSWORD)])
         yield database, directory
 
 
@@ -65,7 +72,7 @@ def accepted(server):
         context = ssl._create_unverified_context()  # noqa: S323, who it is is not the question here
         with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
             client.starttls(context=context)
-            client.ehlo()
+            client.login(PROGRAM, PASSWORD)
             client.mail("sam@home.example")
             client.rcpt("rita@partner.example")
             return client.data(LETTER)
@@ -78,6 +85,11 @@ def test_intake_takes_mail_in_with_its_own_role(accepted, server):
         assert owner.execute("SELECT count(*) FROM messages_app_auditevent WHERE event LIKE 'smtpd:%'").fetchone() == (
             1,
         )
+
+
+def test_it_notes_when_an_app_password_was_used(accepted, server):
+    with psycopg.connect(server[0].url()) as owner:
+        assert owner.execute("SELECT count(last_used_at) FROM gateway_apppassword").fetchone() == (1,)
 
 
 def test_it_sees_how_much_waits_and_is_refused_nothing_that_it_needs(accepted, server):
