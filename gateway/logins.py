@@ -2,11 +2,14 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from secrets import token_bytes
+from typing import TypeVar
 
 import structlog
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, get_hasher, make_password
@@ -21,8 +24,11 @@ from gateway.rules.throttle import Throttle
 from gateway.smtp import reply
 from gateway.smtp.login import Credentials
 from gateway.smtp.reply import Reply
+from gateway.tally import Tally
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 AT_ONCE = 2  # each takes the memory of one Argon2id
 MOST_WAITING = 50
@@ -33,11 +39,12 @@ USED_FOR = timedelta(minutes=1)  # how exact the time of the last use is
 
 
 class Logins:
-    """Answers AUTH. Failures are counted in this process alone."""
+    """Answers AUTH. Failures are counted over all processes that take mail in, while the cache is there."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="intake-login")
         self._of_address, self._of_name = Throttle(HEAL_ADDRESS), Throttle(HEAL_NAME)
+        self._tally = Tally("logins", OF_ADDRESS / HEAL_ADDRESS)
         self._waiting = 0
 
     def warm_up(self) -> None:
@@ -49,40 +56,68 @@ class Logins:
         self._pool.shutdown()
 
     async def judge(self, client: Client, credentials: Credentials) -> Reply | None:
-        """Return the refusal, or None: the password belongs to the name.
-
-        Counted before it is checked, so that many at once are not many free tries.
-        """
-        loop = asyncio.get_running_loop()
-        address, name = network_of(client.ip), credentials.name
-        if self._is_over(address, name, loop.time()):
+        """Return the refusal, or None: the password belongs to the name."""
+        who = Who(network_of(client.ip), credentials.name)
+        if self._is_over(who):
             log.warning("logins_too_many", client=client.ip)
             return reply.AUTH_LATER
         if self._waiting >= MOST_WAITING:
             return reply.AUTH_BUSY
-        self._count(address, name, loop.time(), 1)
         self._waiting += 1
         try:
-            right = await loop.run_in_executor(self._pool, in_thread, partial(verify, credentials))
+            refusal = await self._check(who, credentials)
         except Exception as error:
             log.error("login_unknown", error=type(error).__name__)
-            self._count(address, name, loop.time(), -1)
-            return reply.AUTH_BUSY
+            refusal = reply.AUTH_BUSY
         finally:
             self._waiting -= 1
-        if not right:
+        if refusal is reply.AUTH_FAILED:
             log.info("login_failed", client=client.ip)
-            return reply.AUTH_FAILED
-        self._count(address, name, loop.time(), -1)
-        return None
+        return refusal
 
-    def _is_over(self, address: str, name: str, now: float) -> bool:
-        waits = self._of_address.wait(address, now, OF_ADDRESS), self._of_name.wait(name, now, OF_NAME)
-        return any(waits)
+    async def _check(self, who: "Who", credentials: Credentials) -> Reply | None:
+        """Hear what others have counted, then try the password.
 
-    def _count(self, address: str, name: str, now: float, amount: int) -> None:
-        self._of_address.add(address, now, amount)
-        self._of_name.add(name, now, amount)
+        Counted before it is tried, so that many at once are not many free tries.
+        """
+        self._count(who, *await self._in_thread(partial(self._tally.elsewhere, who.keys)))
+        if self._is_over(who):
+            return reply.AUTH_LATER
+        self._count(who, 1, 1)
+        refusal: Reply | None = reply.AUTH_BUSY
+        try:
+            refusal = None if await self._in_thread(partial(verify, credentials)) else reply.AUTH_FAILED
+        finally:
+            if refusal is not reply.AUTH_FAILED:
+                self._count(who, -1, -1)
+        if refusal is not None:
+            await self._in_thread(partial(self._tally.add, who.keys))
+        return refusal
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, in_thread, work)
+
+    def _is_over(self, who: "Who") -> bool:
+        now = asyncio.get_running_loop().time()
+        return any((self._of_address.wait(who.address, now, OF_ADDRESS), self._of_name.wait(who.name, now, OF_NAME)))
+
+    def _count(self, who: "Who", of_address: int, of_name: int) -> None:
+        now = asyncio.get_running_loop().time()
+        self._of_address.add(who.address, now, of_address)
+        self._of_name.add(who.name, now, of_name)
+
+
+@dataclass(frozen=True)
+class Who:
+    """Whose failures are counted: the network that a client comes from, and the name that it gave."""
+
+    address: str
+    name: str
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Return what the two are called on the tally."""
+        return f"address:{self.address}", f"name:{self.name}"
 
 
 def network_of(ip: str) -> str:

@@ -1,9 +1,27 @@
-"""How much each relay may do at once and in a minute. Counted in this process alone."""
+"""How much each relay may do at once and in a minute, over all processes that take mail in.
 
+Each counts in its memory, where it costs nothing, and tells the others every two
+seconds what it counted (`share`). What more they let pass meanwhile is counted
+afterwards: over some minutes the rate is kept. Without a cache each counts alone.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+
+from gateway.board import Board, Row
 from gateway.envelope import Connection
+from gateway.pool import in_thread
 from gateway.rules.intake import MANY_CONNECTIONS, MANY_MESSAGES, Submitter
 from gateway.rules.throttle import Throttle
 from gateway.smtp.reply import Reply
+from messages_app.where import where
+
+log = structlog.get_logger(__name__)
 
 _MINUTE = 60.0  # seconds
 
@@ -11,10 +29,13 @@ _MINUTE = 60.0  # seconds
 class RelayLimits:
     """Counts connections and messages of relays that have limits; the others cost nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, board: Board | None = None) -> None:
         self._connections: dict[str, set[Connection]] = {}
         # The rate each throttle was made for: staff may change it.
         self._rates: dict[str, tuple[int, Throttle]] = {}
+        self._messages: Counter[str] = Counter()  # since the process began
+        self._board = board or Board("relays")
+        self._others: Mapping[str, Row] = {}
 
     def at_mail(self, submitter: Submitter | None, connection: Connection, now: float) -> Reply | None:
         """Return why the relay may send nothing now over `connection`, or None; `now` in seconds."""
@@ -31,17 +52,50 @@ class RelayLimits:
         if self._wait(submitter, now):
             return MANY_MESSAGES
         self._throttle(submitter.name, submitter.messages_per_minute).add("", now)
+        self._messages[submitter.name] += 1
         return None
+
+    async def share(self, submitters: Sequence[Submitter]) -> None:
+        """Tell the other processes what was counted here, and hear from them, if any of `submitters` has limits."""
+        if not any(each.messages_per_minute or each.connections for each in submitters):
+            return
+        visit = partial(self._board.exchange, self.own())
+        try:
+            others = await asyncio.to_thread(in_thread, visit)
+        except Exception as error:  # the cache is away
+            log.warning("relay_limits_local", error=where(error))
+            self._others = {}
+            return
+        self.learn(others, asyncio.get_running_loop().time())
+
+    def own(self) -> Row:
+        """Return what was counted here: open connections, and messages since the beginning with their rate."""
+        return {
+            "connections": {name: len(self._open(name)) for name in self._connections},
+            "messages": {name: (self._messages[name], rate) for name, (rate, _) in self._rates.items()},
+        }
+
+    def learn(self, others: Mapping[str, Row], now: float) -> None:
+        """Count what others took since they were last heard of, as if it had come here."""
+        for token, row in others.items():
+            before: Mapping[str, Any] = self._others.get(token, row)["messages"]
+            for name, (total, rate) in row["messages"].items():
+                throttle = self._rates[name][1] if name in self._rates else self._throttle(name, rate)
+                throttle.add("", now, total - before.get(name, (0, rate))[0])
+        self._others = others
 
     def _has_too_many(self, submitter: Submitter, connection: Connection) -> bool:
         """Return whether `connection` is one too many; it counts from its first message until it is closed."""
         if submitter.connections is None:
             return False
-        known = {each for each in self._connections.get(submitter.name, ()) if not each.closed} | {connection}
-        if len(known) > submitter.connections:
-            known.discard(connection)
-        self._connections[submitter.name] = known
+        known = self._connections[submitter.name] = self._open(submitter.name)
+        elsewhere = sum(row["connections"].get(submitter.name, 0) for row in self._others.values())
+        if connection not in known and len(known) + elsewhere < submitter.connections:
+            known.add(connection)
         return connection not in known
+
+    def _open(self, name: str) -> set[Connection]:
+        return {each for each in self._connections.get(name, ()) if not each.closed}
 
     def _wait(self, submitter: Submitter, now: float) -> float:
         rate = submitter.messages_per_minute

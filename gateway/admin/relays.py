@@ -35,8 +35,8 @@ RELAY_HELP = {
     "networks": "From where it connects: CIDR networks such as 192.0.2.0/28, one a line. "
     "Nothing here, if it logs in with an app password or shows a certificate.",
     "fingerprints": "SHA-256 of certificates that it shows, one a line, as openssl x509 -fingerprint -sha256 prints.",
-    "messages_per_minute": "More are put off with 450. Counted in each intake process; empty: no limit.",
-    "connections": "At once; more are put off with 421. Counted in each intake process; empty: no limit.",
+    "messages_per_minute": "More are put off with 450. Counted over all intake processes; empty: no limit.",
+    "connections": "At once; more are put off with 421. Counted over all intake processes; empty: no limit.",
     "recipients_per_message": "More are put off with 452, for another message; empty: as for everyone.",
 }
 
