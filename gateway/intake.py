@@ -206,6 +206,7 @@ class Intake:
             await asyncio.sleep(RELAYS_SECONDS)
             try:
                 self._submitters = await self.in_pool(load_submitters)
+                await self._limits.share(self._submitters)
             except Exception as error:
                 log.error("relays_unknown", error=type(error).__name__)
 
