@@ -19,9 +19,9 @@ from django.db import transaction
 from django.db.models import Count, Exists, FilteredRelation, Max, Min, OuterRef, Prefetch, Q, QuerySet
 
 from messages_app import audit, sealed_headers, signals, store
-from messages_app.compiled import Row, Slot, slots
+from messages_app.compiled import ListSlot, Row, Slot
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
-from messages_app.places import PAGE, Place, ordered
+from messages_app.places import Place, ordered
 from messages_app.readers import ForReader
 from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.rights import Right
@@ -42,7 +42,7 @@ _READABLE = (State.HELD, State.READ)
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
 # In the order of the models: `from_db` takes them so.
 _COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires_at", "ended_at", "claimed_by")
-_MESSAGE = ("accepted_at", "reverse_path", "key_commitment", "sealed_headers")
+_MESSAGE = ("reverse_path", "key_commitment", "sealed_headers")
 _GATE = ("policy", "passed_at", "opens_at")
 _LISTED = (*_COPY, *(f"message__{name}" for name in _MESSAGE), *(f"gate__{name}" for name in _GATE))
 
@@ -231,10 +231,10 @@ _PAGES = {side: ForReader(partial(_page, side=side), **_KEY) for side in ("", "l
 
 
 def _envelopes(_user: Any, ids: Sequence[Any]) -> QuerySet[Recipient, Any]:
-    return Recipient.objects.filter(message__id__in=ids).values_list("message_id", "address")
+    return Recipient.objects.filter(message__id__among=ids).values_list("message_id", "address")
 
 
-_ENVELOPES = ForReader(_envelopes, ids=slots("ids", Message._meta.pk, PAGE + 1))  # noqa: SLF001  # Django's documented API
+_ENVELOPES = ForReader(_envelopes, ids=ListSlot("ids", Message._meta.pk))  # noqa: SLF001  # Django's documented API
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def count_conversations(user: Any, ids: Collection[UUID], now: datetime) -> dict
 
 
 def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient, Any]:
-    copies = Recipient.objects.visible_to(user).filter(conversation__in=ids)
+    copies = Recipient.objects.visible_to(user).filter(conversation__among=ids)
     return copies.values_list("conversation").annotate(
         count=Count("pk"),
         unread=Count("pk", filter=_is_unread(user, now)),
@@ -274,7 +274,7 @@ def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient,
 
 
 def _written_in(user: Any, ids: Sequence[Any]) -> QuerySet[Message, Any]:
-    replies = _written_by(user).filter(conversation__in=ids).values_list("conversation")
+    replies = _written_by(user).filter(conversation__among=ids).values_list("conversation")
     return replies.annotate(count=Count("pk"), last=Max("accepted_at"))
 
 
@@ -470,7 +470,7 @@ def _opened_gate(now: datetime) -> Q:
 
 
 _NOW = _slot("now", Recipient, "expires_at")
-_CONVERSATIONS = slots("ids", Recipient._meta.get_field("conversation"), PAGE)  # noqa: SLF001  # as above
+_CONVERSATIONS = ListSlot("ids", Recipient._meta.get_field("conversation"))  # noqa: SLF001  # as above
 _RECEIVED = ForReader(_received_in, ids=_CONVERSATIONS, now=_NOW)
 _WRITTEN = ForReader(_written_in, ids=_CONVERSATIONS)
 _UNREAD = ForReader(_unread, now=_NOW)

@@ -75,7 +75,7 @@ def test_a_list_may_have_any_length(rita):
     copies = [make_copy(rita) for _ in range(2)]
     key = Recipient._meta.pk
     found = Compiled(
-        lambda ids, user: Recipient.objects.filter(pk__in=ids, claimed_by=user).values_list("pk"),
+        lambda ids, user: Recipient.objects.filter(pk__among=ids, claimed_by=user).values_list("pk"),
         ids=ListSlot("ids", key),
         user=Slot("user", Recipient._meta.get_field("claimed_by")),
     )
