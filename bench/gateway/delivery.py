@@ -5,35 +5,19 @@ connections as Postern does.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from bench.gateway.load import Load, tls_taker
+from bench.gateway.contestant import Contestant
+from bench.gateway.load import MX_HOST, PARTNER, Load, tls_taker
 from bench.gateway.scale import LARGE, MESSAGES, ROUNDS, SMALL
-from bench.gateway.servers import MX_HOST, PARTNER, Postern, Reference, postern, reference
-from bench.harness import figure, median, ratio, rounds, seconds
+from bench.gateway.servers import Postern, Reference, postern, reference
+from bench.harness import figure, median, ratio, rounds
 from tests.harness.certificates import Authority
 from tests.harness.dns import dns
 from tests.harness.processes import wait_for
 
 LOADS = {"10k": (MESSAGES, SMALL), "1m": (MESSAGES // 5, LARGE)}
-
-
-class Contestant:
-    """One server with one kind of mail: gives messages a second, and keeps the CPU seconds of 1,000 messages."""
-
-    def __init__(
-        self, count: int, fill: Callable[[], object], cpu: Callable[..., float], go: Callable[[], object]
-    ) -> None:
-        self._count, self._fill, self._cpu, self._go = count, fill, cpu, go
-        self.cpu: list[float] = []
-
-    def __call__(self) -> float:
-        """Measure once: fill the queue, then empty it."""
-        took: list[float] = []
-        self._fill()
-        cpu = self._cpu(lambda: took.append(seconds(self._go)))
-        self.cpu.append(cpu * 1000 / self._count)
-        return self._count / took[0]
 
 
 def measure() -> None:
@@ -73,7 +57,8 @@ def partner() -> Iterator[str]:
 def theirs_at_work(server: Reference, count: int, size: int) -> Contestant:
     """Return Postfix with `count` messages to deliver."""
     load = Load(count, size)
-    return Contestant(count, lambda: load.send(server.server.client_port), server.cpu, server.deliver_held)
+    fill = partial(load.send, server.server.client_port)
+    return Contestant(count, server.deliver_held, server.cpu, before=fill)
 
 
 def ours_at_work(server: Postern, count: int, size: int) -> Contestant:
@@ -86,7 +71,7 @@ def ours_at_work(server: Postern, count: int, size: int) -> Contestant:
         server.ask("rows.nudge()")
         wait_for(lambda: server.ask("rows.waiting()") == 0, "Postern delivered all", seconds=300, every=0.05)
 
-    return Contestant(count, fill, server.cpu, go)
+    return Contestant(count, go, server.cpu, before=fill)
 
 
 def _compare(name: str, contestants: dict[str, Contestant]) -> None:

@@ -1,9 +1,9 @@
 """Durable intake: messages a second from the first connection to the last 250, beside Postfix's hold queue."""
 
 import contextlib
-from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
+from bench.gateway.contestant import Contestant
 from bench.gateway.load import Load, tls_client
 from bench.gateway.scale import LARGE, MESSAGES, ROUNDS, SMALL
 from bench.gateway.servers import Postern, Reference, postern, reference
@@ -20,29 +20,6 @@ STARTTLS = {
     "starttls": Load(MESSAGES, SMALL),
     "starttls_reconnecting": Load(MESSAGES // 2, SMALL, reconnect=True),
 }
-
-
-class Measured(Protocol):
-    """A server whose CPU seconds can be told."""
-
-    def cpu(self, work: Callable[[], object]) -> float:
-        """Return the CPU seconds of it all while `work` runs."""
-
-
-class Contestant:
-    """One server under one load: gives messages a second, and keeps the CPU seconds of 1,000 messages."""
-
-    def __init__(self, server: Measured, port: int, load: Load, clean: Callable[[], None]) -> None:
-        self._server, self._port, self._load, self._clean = server, port, load, clean
-        self.cpu: list[float] = []
-
-    def __call__(self) -> float:
-        """Measure once."""
-        took: list[float] = []
-        cpu = self._server.cpu(lambda: took.append(seconds(lambda: self._load.send(self._port))))
-        self.cpu.append(cpu * 1000 / self._load.messages)
-        self._clean()
-        return self._load.messages / took[0]
 
 
 def compare(name: str, contestants: dict[str, Contestant]) -> None:
@@ -73,22 +50,27 @@ def measure() -> None:
 
 
 def _contestants(theirs: Reference, ours: dict[str, Postern], load: Load) -> dict[str, Contestant]:
-    made = {"postfix": Contestant(theirs, theirs.server.client_port, load, theirs.drop_held)}
-    return made | {kind: Contestant(each, each.port, load, nothing) for kind, each in ours.items()}
+    made = {"postfix": _postfix(theirs, theirs.server.client_port, load)}
+    return made | {kind: _postern(each, each.port, load) for kind, each in ours.items()}
 
 
 def _behind_tls(
     theirs: Reference, ours: dict[str, Postern], load: Load, running: contextlib.ExitStack
 ) -> dict[str, Contestant]:
     front = running.enter_context(tls_client(theirs.server.tls_port))
-    made = {"postfix": Contestant(theirs, front, load, theirs.drop_held)}
+    made = {"postfix": _postfix(theirs, front, load)}
     for kind, each in ours.items():
-        made[kind] = Contestant(each, running.enter_context(tls_client(each.port)), load, nothing)
+        made[kind] = _postern(each, running.enter_context(tls_client(each.port)), load)
     return made
 
 
-def nothing() -> None:
-    """Leave the rows where they are: a database is never empty either."""
+def _postfix(server: Reference, port: int, load: Load) -> Contestant:
+    return Contestant(load.messages, partial(load.send, port), server.cpu, after=server.drop_held)
+
+
+def _postern(server: Postern, port: int, load: Load) -> Contestant:
+    """Return ours; the rows stay where they are: a database is never empty either."""
+    return Contestant(load.messages, partial(load.send, port), server.cpu)
 
 
 def _two_processes(server: Postern) -> None:

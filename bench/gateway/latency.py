@@ -4,9 +4,9 @@ import itertools
 import smtplib
 import time
 
-from bench.gateway.load import SAM, tls_taker
+from bench.gateway.load import MX_HOST, SAM, tls_taker
 from bench.gateway.scale import MESSAGES
-from bench.gateway.servers import MX_HOST, Postern, postern
+from bench.gateway.servers import Postern, postern
 from bench.harness import figure, median
 from tests.harness.certificates import Authority
 from tests.harness.dns import dns

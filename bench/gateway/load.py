@@ -14,6 +14,8 @@ from tests.harness.processes import Process, free_port, listening, private_direc
 from tests.harness.stunnel import stunnel
 
 SAM, RITA = "sam@home.example", "rita@partner.example"
+PARTNER = RITA.partition("@")[2]
+MX_HOST = f"mx.{PARTNER}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def tls_taker(leaf: Leaf) -> Iterator[int]:
     with private_directory("bench", "nobody") as directory:
         plain, front = free_port(), free_port()
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        command = [components.require("smtp-sink"), "-h", "mx.partner.example", *user, f"127.0.0.1:{plain}", "500"]
+        command = [components.require("smtp-sink"), "-h", MX_HOST, *user, f"127.0.0.1:{plain}", "500"]
         with Process("smtp-sink", command, log=directory / "log", cwd=directory) as taker:
             taker.wait_until(lambda: listening(plain))
             with stunnel(leaf, port=front, back=plain):

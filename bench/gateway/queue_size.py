@@ -3,11 +3,11 @@
 import contextlib
 from collections.abc import Callable
 
+from bench.gateway.contestant import Contestant
 from bench.gateway.delivery import ours_at_work, partner
-from bench.gateway.intake import Contestant, nothing
-from bench.gateway.load import Load, tls_taker
+from bench.gateway.load import MX_HOST, Load, tls_taker
 from bench.gateway.scale import MESSAGES, ROUNDS, SMALL
-from bench.gateway.servers import MX_HOST, Postern, postern
+from bench.gateway.servers import Postern, postern
 from bench.harness import figure, median, ratio, rounds
 from tests.harness.certificates import Authority
 
@@ -35,7 +35,8 @@ def measure() -> None:
 
 def _intake(server: Postern) -> Contestant:
     server.smtpd()
-    return Contestant(server, server.port, Load(MESSAGES, SMALL), nothing)
+    load = Load(MESSAGES, SMALL)
+    return Contestant(load.messages, lambda: load.send(server.port), server.cpu)
 
 
 def _compare(work: str, contestants: dict[int, Callable[[], float]]) -> None:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from bench.gateway.load import RITA, SAM
+from bench.gateway.load import PARTNER, RITA, SAM
 from gateway import lanes as lanes_of
 from gateway import nudges
 from gateway.acceptance import accept
@@ -17,7 +17,6 @@ from messages_app import signals
 from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
 
-PARTNER = RITA.partition("@")[2]
 _GROUP = 100
 _LINE = b"X" * 76 + b"\r\n"
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import harness
-from bench.gateway.load import RITA
 from tests.harness import components
 from tests.harness.certificates import Authority
 from tests.harness.postfix import Postfix, postfix
@@ -23,8 +22,6 @@ from tests.harness.redis import redis
 from tests.harness.shell import Shell
 from tests.harness.stack import PREPARE, REPOSITORY
 
-PARTNER = RITA.partition("@")[2]
-MX_HOST = f"mx.{PARTNER}"
 _RELAY = """
 relay = Relay.objects.create(name="home", networks="127.0.0.1/32")
 HomeDomain.objects.create(relay=relay, domain="home.example", next_hop="mail.home.example")
