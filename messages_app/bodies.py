@@ -49,7 +49,6 @@ class ParsedMessage(NamedTuple):
     headers: MessageHeaders = MessageHeaders()
     body_text: str = ""
     body_html: str = ""
-    remote_images: int = 0
     parts: tuple[PartMeta, ...] = ()
     # Bytes of text beyond `BODY_LIMIT` are not shown.
     truncated: bool = False

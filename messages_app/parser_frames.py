@@ -18,7 +18,7 @@ class Kind(IntEnum):
     PART_END = 3
     # JSON of `ParsedMessage` without HTML: from here on the message can be shown.
     MESSAGE = 4
-    # JSON of the sanitised HTML: html, remote_images, shown.
+    # JSON of the sanitised HTML: html, shown, refused.
     HTML = 5
     # JSON of `MessageHeaders`: comes first, so that a message that breaks the parser still has a subject.
     HEADERS = 6

@@ -249,17 +249,14 @@ def _headers_of(_: None, value: Any) -> MessageHeaders:
 
 def _add_html(message: ParsedMessage, value: Any) -> ParsedMessage:
     """Return `message` with the HTML of a frame."""
-    html, remote_images, shown, refused = value
-    return _with_html(
-        message, SanitisedBody(_text(html), int(remote_images), [int(number) for number in shown], bool(refused))
-    )
+    html, shown, refused = value
+    return _with_html(message, SanitisedBody(_text(html), [int(number) for number in shown], bool(refused)))
 
 
 def _with_html(message: ParsedMessage, body: SanitisedBody) -> ParsedMessage:
     """Return `message` with its HTML; images that it shows are no attachments."""
     return message._replace(
         body_html=body.html,
-        remote_images=body.remote_images,
         parts=with_roles(message.parts, set(body.shown)),
         html_refused=body.refused,
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import nh3
 
 from messages_app.linkify import linkify
-from messages_app.rules import quotes
+from messages_app.rules import quotes, style_sheets
 from messages_app.rules.html_tokens import depth, escaping_cost, text_of
 from messages_app.rules.styles import filter_style
 from messages_app.rules.word_html import tighten
@@ -70,12 +70,9 @@ _CONTENT_ID = "cid:"
 
 
 class SafeHTML(NamedTuple):
-    """HTML that runs and fetches nothing, and what was left out of it."""
+    """HTML that runs nothing, and fetches nothing that was not asked for."""
 
     html: str
-    blocked_remote_images: int = 0
-    # Those that were left in, where they were asked for.
-    shown_remote_images: int = 0
     # Set where a limit was passed: words and links alone.
     plain_only: bool = False
 
@@ -101,7 +98,7 @@ def safe_html(
         return _plain(html, link_url)
     attributes = _Attributes(cid_url, remote_images, link_url)
     cleaned = nh3.clean(
-        quotes.mark(tighten(html)),
+        quotes.mark(style_sheets.inline(tighten(html))),
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED),
         attributes=_ATTRIBUTES,
@@ -114,7 +111,7 @@ def safe_html(
         raise attributes.error
     if len(cleaned) - attributes.own > OUTPUT_LIMIT:
         return _plain(html, link_url)
-    return SafeHTML(cleaned, *((0, attributes.remote) if remote_images else (attributes.remote, 0)))
+    return SafeHTML(cleaned)
 
 
 def _plain(html: str, link_url: Callable[[str], str] | None) -> SafeHTML:
@@ -132,7 +129,6 @@ class _Attributes:
         remote_images: bool,  # noqa: FBT001  # positional only here
         link_url: Callable[[str], str] | None,
     ) -> None:
-        self.remote = 0
         # Characters of addresses that are ours (images as data), which no limit counts.
         self.own = 0
         self.error: Exception | None = None
@@ -172,7 +168,6 @@ class _Attributes:
     def _image(self, url: str) -> str | None:
         """Return an image's address, or None where it must not be fetched."""
         if _REMOTE.match(url):
-            self.remote += 1
             return url if self._remote_images else None
         if url[:4].lower() == _CONTENT_ID:
             return self._own_image(url)

@@ -12,7 +12,6 @@ class SanitisedBody(NamedTuple):
     """The HTML body as it is stored."""
 
     html: str
-    remote_images: int
     # Numbers of the parts that it shows as images.
     shown: list[int]
     refused: bool
@@ -22,15 +21,14 @@ def sanitise(assembler: Assembler) -> SanitisedBody:
     """Return the HTML body of a message; `refused` when a limit left only its words."""
     numbers = content_ids(assembler.parts)
     shown: set[int] = set()
-    pieces, remote, refused = [], 0, False
+    pieces, refused = [], False
     for segment in assembler.html():
         source = segment.text if segment.is_html else as_html(segment.text)
         # Remote images stay in what is stored, for a reader who asks; showing removes them.
         safe = render.safe_html(source, _token_for(numbers, shown), remote_images=True)
-        remote += safe.shown_remote_images
         refused = refused or safe.plain_only
         pieces.append(safe.html)
-    return SanitisedBody("<hr>".join(pieces), remote, sorted(shown), refused)
+    return SanitisedBody("<hr>".join(pieces), sorted(shown), refused)
 
 
 def _token_for(numbers: dict[str, int], shown: set[int]) -> Callable[[str], str | None]:

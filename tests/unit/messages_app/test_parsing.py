@@ -108,7 +108,7 @@ def test_a_child_that_dies_early_has_told_the_headers(played):
 
 
 def test_a_child_that_dies_over_the_html_has_told_the_rest(played):
-    parsed = played(frames((Kind.MESSAGE, [HEADERS, "words", "", 0, [], False, False, True, False])))
+    parsed = played(frames((Kind.MESSAGE, [HEADERS, "words", "", [], False, False, True, False])))
     assert (parsed.body_text, parsed.html_refused, parsed.unparsed) == ("words", True, False)
 
 
@@ -121,7 +121,7 @@ def test_a_child_that_dies_over_the_html_has_told_the_rest(played):
         pytest.param([(Kind.PART, PART), (Kind.PART, PART)], id="a part within a part"),
         pytest.param([(Kind.PART, PART), (Kind.PART_END, b"")] * 501, id="too many parts"),
         pytest.param([(Kind.PART_END, b"")], id="an end of nothing"),
-        pytest.param([(Kind.HTML, ["<p>", 0, [], False])], id="HTML of no message"),
+        pytest.param([(Kind.HTML, ["<p>", [], False])], id="HTML of no message"),
         pytest.param([(Kind.HEADERS, ["plans"] * 11)], id="too many headers"),
         pytest.param([(Kind.MESSAGE, b"[" * 100_000)], id="deep JSON"),
     ],
