@@ -1,7 +1,11 @@
-"""The embedded broker: kombu's file transport, with each file whole from the moment it can be seen.
+"""kombu's two transports that we use, where they would end a worker.
 
-kombu writes messages and tables in place, so another process can read one that is
+Files: kombu writes messages and tables in place, so another process can read one that is
 empty or half written; its worker then ends with a JSON error, and the message is lost.
+Here each file is whole from the moment it can be seen.
+
+Redis: a worker whose connection breaks while a task runs tries to give that back over the
+connection that is gone, and ends with an error that nobody expects.
 """
 
 import fcntl
@@ -10,9 +14,12 @@ from time import time_ns
 from typing import Any
 from uuid import uuid4
 
-from kombu.transport import TRANSPORT_ALIASES, filesystem
+import structlog
+from kombu.transport import TRANSPORT_ALIASES, filesystem, redis
 from kombu.utils.encoding import str_to_bytes
 from kombu.utils.json import dumps
+
+log = structlog.get_logger()
 
 
 def write_whole(file: Path, value: Any) -> None:
@@ -44,6 +51,31 @@ class Transport(filesystem.Transport):
     Channel = Channel
 
 
+class RedisQoS(redis.QoS):
+    """What a Redis channel has handed out."""
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Give back what was not done; where Redis is away it is a nudge lost, and the sweep asks again."""
+        try:
+            super().restore_unacked(client)
+        except Exception as error:  # AttributeError among them: a closed connection forgets where it led to
+            log.warning("broker.not_given_back", error=type(error).__name__)
+            self._delivered.clear()
+
+
+class RedisChannel(redis.Channel):
+    """A channel that closes whatever has become of its connection."""
+
+    QoS = RedisQoS
+
+
+class RedisTransport(redis.Transport):
+    """kombu's Redis transport with our channel."""
+
+    Channel = RedisChannel
+
+
 def install() -> None:
-    """Make `filesystem://` mean this transport, in this process."""
+    """Make `filesystem://`, `redis://` and `rediss://` mean these transports, in this process."""
     TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:RedisTransport"))

@@ -1,6 +1,7 @@
 """The embedded broker between processes: no message is seen before it is whole."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 from kombu import Connection
@@ -81,3 +82,27 @@ def test_a_table_keeps_every_queue_that_was_bound_at_once(connect):
         thread.join(20)
     with connect() as each:
         assert [len(each.channel().get_table(f"together{turn}")) for turn in range(20)] == [8] * 20
+
+
+class Gone:
+    """A channel whose connection is closed, as kombu leaves it."""
+
+    @contextmanager
+    def conn_or_acquire(self, _client):
+        yield from ()
+        raise AttributeError("'NoneType' object has no attribute 'hostname'")
+
+
+def test_a_redis_that_is_away_ends_no_worker_that_has_something_to_give_back():
+    given = broker.RedisQoS.__new__(broker.RedisQoS)
+    given.channel, given._delivered = Gone(), {"tag": "message"}
+    given.restore_unacked()
+    assert given._delivered == {}
+
+
+@pytest.mark.parametrize("url", ["redis://localhost", "rediss://localhost"])
+def test_redis_is_reached_by_our_transport(url):
+    broker.install()
+    transport = Connection(url).get_transport_cls()
+    assert issubclass(transport, broker.RedisTransport)
+    assert transport.Channel.QoS is broker.RedisQoS
