@@ -9,19 +9,37 @@ from gateway.rules.tls import Level, ResultType
 from messages_app.rules import message_policy, rights
 from messages_app.rules.message_policy import MessagePolicy
 from portal.accounts.rules.roles import Role
-from tests.unit.project.files import PACKAGES, ROOT
+from tests.unit.project.files import PACKAGES, ROOT, name, text_of, tracked
 
+ANCHOR = re.compile(r"\]\(([^)#:\s]*)#([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
 
-def guide(name: str) -> str:
-    return (ROOT / "docs" / name).read_text()
+def guide(page: str) -> str:
+    return (ROOT / "docs" / page).read_text()
 
 
 def own_commands() -> list[str]:
-    return sorted(
-        name for name, app in get_commands().items() if isinstance(app, str) and app.partition(".")[0] in PACKAGES
-    )
+    commands = get_commands().items()
+    return sorted(command for command, app in commands if isinstance(app, str) and app.partition(".")[0] in PACKAGES)
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that a page makes of its headings: small letters, hyphens for blanks, no other marks."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(HEADING, text)}
+
+
+def test_every_link_to_a_heading_finds_it():
+    documents = [path for path in tracked() if path.suffix == ".md"]
+    links = [(path, *found) for path in documents for found in re.findall(ANCHOR, text_of(path))]
+    assert len(links) > 5
+    broken = [
+        f"{name(path)}: {target}#{anchor}"
+        for path, target, anchor in links
+        if anchor not in anchors(text_of((path.parent / target).resolve() if target else path))
+    ]
+    assert broken == []
 
 
 @pytest.mark.parametrize("command", sorted(set(own_commands()) - {"demo"}))
