@@ -38,20 +38,20 @@ def every(seconds: float, task: str) -> dict[str, Any]:
 
 def schedule(sweep: int) -> dict[str, dict[str, Any]]:
     """Return the beat schedule where sweeps run every `sweep` seconds."""
+
+    def rarely(seconds: float, task: str) -> dict[str, Any]:
+        # Tests and the demo sweep often, and want to see what is rare as soon.
+        return every(sweep if sweep <= SHORT_SWEEP else seconds, task)
+
     return {
         "deliver what a lost nudge left": every(sweep, "gateway.tasks.sweep"),
         "notify what a lost nudge left": every(sweep, "notifications.tasks.sweep"),
         "link new audit events": every(1, "messages_app.tasks.chain_audit"),
         "make keys ahead": every(DAY, "messages_app.tasks.make_keys"),
-        # Tests and the demo sweep often, and want to see expiry as soon.
-        "expire what is over": every(sweep if sweep <= SHORT_SWEEP else HOUR, "gateway.tasks.expire"),
-        "refresh MTA-STS policies": every(
-            sweep if sweep <= SHORT_SWEEP else HOUR / 4, "gateway.tasks.refresh_policies"
-        ),
-        "deliver held mail where there is TLS now": every(
-            sweep if sweep <= SHORT_SWEEP else HOUR / 60, "gateway.tasks.release_held"
-        ),
-        "remind of what nobody has read": every(sweep if sweep <= SHORT_SWEEP else HOUR, "notifications.tasks.remind"),
+        "expire what is over": rarely(HOUR, "gateway.tasks.expire"),
+        "refresh MTA-STS policies": rarely(HOUR / 4, "gateway.tasks.refresh_policies"),
+        "deliver held mail where there is TLS now": rarely(HOUR / 60, "gateway.tasks.release_held"),
+        "remind of what nobody has read": rarely(HOUR, "notifications.tasks.remind"),
         "shred what outlived its week": every(HOUR, "messages_app.tasks.tidy"),
     }
 

@@ -1,16 +1,17 @@
-"""Keep the cache table in its own SQLite file (embedded), and everything else in the default database."""
+"""Keep cache and sessions in an SQLite file of their own (embedded), and all else in the default database."""
 
 from typing import Any
 
 from django.conf import settings
 
+CACHED = {"django_cache", "sessions"}
+
 
 class CacheRouter:
-    """Route the cache table to `cache` where that database exists."""
+    """Route cache and sessions to `cache` where that database exists."""
 
     def _alias(self, app_label: str) -> str | None:
-        cached = {"django_cache", "sessions"}
-        return "cache" if app_label in cached and "cache" in settings.DATABASES else None
+        return "cache" if app_label in CACHED and "cache" in settings.DATABASES else None
 
     def db_for_read(self, model: Any, **_hints: Any) -> str | None:
         """Return where `model` is read."""

@@ -134,10 +134,7 @@ def _ended(request: HttpRequest, ending: session_age.Ending) -> HttpResponse:
         return redirect("account_frozen")
     messages.info(request, " ".join([_why(ending.why), *_what_was_kept(request, ending.drafts)]))
     query = {"next": request.get_full_path()} if request.method == "GET" else {}
-    path = f"{reverse('account_login')}?{urlencode(query)}"
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": path})
-    return HttpResponseRedirect(path)
+    return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode(query)}")
 
 
 def _why(ended: Ended) -> str:

@@ -236,7 +236,8 @@ TEMPLATES = [
         },
     },
 ]
-FORM_RENDERER = "portal.forms.PortalFormRenderer"
+# Forms are drawn with the portal's own field templates.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -78,13 +78,6 @@ def test_the_way_back_is_only_for_pages(client, rita, clock):
     assert client.post(reverse("account_stay"))["Location"] == f"{reverse('account_login')}?"
 
 
-def test_a_script_is_led_to_sign_in(client, rita, clock):
-    clock.shift(timedelta(minutes=30))
-    response = client.get(reverse("security"), headers={"HX-Request": "true"})
-    assert response.status_code == 204
-    assert response["HX-Redirect"].startswith(reverse("account_login"))
-
-
 def test_staying_is_activity(client, rita, clock):
     clock.shift(timedelta(minutes=29))
     assert client.post(reverse("account_stay")).status_code == 204
