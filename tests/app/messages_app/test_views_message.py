@@ -312,3 +312,10 @@ def test_no_page_of_mail_is_stored_and_none_has_script_or_style_of_its_own(clien
     assert " style=" not in page
     assert "<style" not in page
     assert page.count("<script") == page.count("<script src=")
+
+
+def test_the_page_before_a_link_stands_where_its_message_does(client, rita):
+    received = make_copy(rita, text="https://home.example/a")
+    sent = make_sent(rita, text="https://home.example/b")
+    pages = [url("message_link", received, 1, 0), url("sent_link", sent, 1, 0)]
+    assert [client.get(page).context["section"] for page in pages] == ["inbox", "sent"]
