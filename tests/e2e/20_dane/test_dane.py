@@ -17,6 +17,14 @@ from tests.harness.stack import Stack, stack
 
 pytestmark = pytest.mark.needs("smtp-sink", "stunnel", "nsd", "unbound", "ldns")
 FALSE = "ee" * 32
+# As if it had been fetched: MTA-STS allows one host, and that is another one.
+ELSEWHERE = """
+later = timezone.now() + timedelta(days=1)
+times = {"expires_at": later, "next_look_at": later, "used_at": timezone.now()}
+policy = {"mode": "enforce", "mx": "mx.elsewhere.example", "max_age": 86400, "policy_id": "1"}
+PublishedPolicy.objects.update_or_create(domain=domain, defaults=policy | times)[1]
+"""
+FORGOTTEN = "PublishedPolicy.objects.filter(domain=domain).delete()[0]"
 LAST = """
 attempt = Attempt.objects.filter(recipient__address=address).order_by("-id").first()
 [attempt.result_type, attempt.sentence, attempt.evidence]
@@ -155,6 +163,24 @@ def test_dane_only_sends_nothing_where_there_are_no_signed_records(world, name):
     # Deferred where another test had mail delivered there already: a domain that had TLS is given its grace.
     assert world.server.wait_for_state(address, "held", "deferred")[0]["reason"] == "dane-required"
     assert len(partner.line.conversations) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "states", "reason"), [("good", {"delivered"}, ""), ("none", {"held", "deferred"}, "sts")]
+)
+def test_dane_comes_before_an_mta_sts_policy_that_names_another_host(world, name, states, reason):
+    """RFC 8461 section 2. The second row shows that the policy would count."""
+    domain, partner = world.partners[name]
+    address = f"sts@{domain}"
+    world.server.ask(ELSEWHERE, domain=domain)
+    try:
+        world.server.submit(address, telltale(address, Canary()))
+        (row,) = world.server.wait_for_state(address, *states)
+    finally:
+        world.server.ask(FORGOTTEN, domain=domain)
+    assert bool(partner.sink.addressed_to(address)) == (not reason)
+    assert row["reason"].startswith(reason)
+    assert world.last_attempt(address)[2][-1]["level"] == ("mta-sts" if reason else "dane")
 
 
 def test_a_signed_domain_without_records_is_verified_as_any_other(world):
