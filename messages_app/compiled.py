@@ -39,7 +39,7 @@ class Slot(Value):
 
 
 class ListSlot(Slot):
-    """A place for a list of such values, of any length, behind `__among`: one parameter is prepared faster than fifty."""
+    """A place for a list of such values, of any length, behind `__among`: one value is prepared faster than fifty."""
 
     def as_sql(self, *_: Any) -> tuple[str, Any]:
         """Return a query of what is in a list of JSON."""

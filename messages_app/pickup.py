@@ -21,7 +21,7 @@ from django.db.models import Count, Exists, FilteredRelation, Max, Min, OuterRef
 from messages_app import audit, sealed_headers, signals, store
 from messages_app.compiled import ListSlot, Row, Slot
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
-from messages_app.places import Place, ordered
+from messages_app.places import Place, order_of, ordered
 from messages_app.readers import ForReader
 from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.rights import Right
@@ -206,9 +206,11 @@ def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Any]:
     # Said by itself, it is a range of the index; within the "or" it is not.
     not_earlier = Q(held_at__gte=OuterRef("held_at"))
     newest = Recipient.objects.visible_to(user).filter(~Exists(same.filter(not_earlier, later)))
+    # A page of these first: whatever the database thinks of its tables, it looks for nothing else than what is shown.
+    shown = Recipient.objects.filter(pk__in=ordered(newest, "held_at", Place(side, **key)).values("pk"))
     # One at most: what `inbox_of` prefetches.
     wrap = FilteredRelation("wraps", condition=Q(wraps__type=KeyWrap.Type.BUCKET))
-    rows = ordered(newest.alias(wrap=wrap), "held_at", Place(side, **key))
+    rows = shown.alias(wrap=wrap).order_by(*order_of("held_at", side))
     return rows.values_list("pk", "message", "gate", "wrap__key_id", "wrap__sealed_key", *_LISTED)
 
 

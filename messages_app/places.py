@@ -21,8 +21,12 @@ def ordered(rows: QuerySet[M], moment: str, place: Place) -> QuerySet[M]:
     """Return the rows of a page and one more, from `place` onwards, by (`moment`, pk)."""
     if place.side:
         rows = rows.filter(beyond(place, moment))
-    order = (moment, "pk") if place.side == "gt" else (f"-{moment}", "-pk")
-    return rows.order_by(*order)[: PAGE + 1]
+    return rows.order_by(*order_of(moment, place.side))[: PAGE + 1]
+
+
+def order_of(moment: str, side: str) -> tuple[str, str]:
+    """Return the order of rows on `side` of a place, those beside it first."""
+    return (moment, "pk") if side == "gt" else (f"-{moment}", "-pk")
 
 
 def beyond(place: Place, moment: str) -> Q:
