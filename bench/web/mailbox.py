@@ -16,11 +16,12 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import check_password
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 from django.utils import timezone
 
 from bench.web.browser import PASSWORD
+from gateway.inserting import Inserter
 from messages_app.ids import uuid7
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.rules.states import State
@@ -82,9 +83,9 @@ def _fillers(like: Recipient, numbers: range) -> None:
     for earlier, later in pairwise(recipients):
         if later.held_at.minute % THREAD:
             later.message.conversation = later.conversation = earlier.conversation
-    Message.objects.bulk_create(messages)
-    Recipient.objects.bulk_create(recipients)
-    KeyWrap.objects.bulk_create(wraps)
+    with transaction.atomic():
+        for model, made in ((Message, messages), (Recipient, recipients), (KeyWrap, wraps)):
+            Inserter(model).insert(made)
 
 
 def _filler(like: Recipient, wrap: KeyWrap, number: int, now: datetime) -> tuple[Message, Recipient, KeyWrap]:
