@@ -16,7 +16,7 @@ def measure() -> None:
     """Print the peak in MB."""
     with postern("sqlite", Authority("Postern bench: CA")) as server:
         process = server.smtpd()
-        # At its start it makes one Argon2 hash (64 MiB, given back): that is not what messages take.
+        # What a process loads with its first messages is not what messages take.
         WARM_UP.send(server.port)
         time.sleep(SETTLE)
         forget_peaks(process.pid)
