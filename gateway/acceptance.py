@@ -45,7 +45,7 @@ def _event(accepted: Accepted) -> AuditEvent:
     asked = {"rights": message.rights, "policy": message.policy, "unknown_words": accepted.unknown_words}
     return _event_row(
         at=message.accepted_at,
-        event=Event.MESSAGE_ACCEPTED,
+        event=Event.MESSAGE_ACCEPTED.value,
         actor=f"relay:{message.relay_name}",
         ip=message.received["client_ip"],
         message_id=message.pk,

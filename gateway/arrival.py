@@ -1,5 +1,6 @@
 """One message as it arrives: header rewritten, sealed block by block, ready to be committed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,12 @@ from messages_app.sealing.content import ContentKey
 from messages_app.sealing.stream import HEADER, TAG, SealingWriter
 from messages_app.store import SealedSpool
 
-_message, _copy = Maker(Message), Maker(Recipient)
+_message, _copy, _key_wrap = Maker(Message), Maker(Recipient), Maker(KeyWrap)
 
 PART = "raw"
 _NO_WISH = ReportWish()
+# One look at the header says of nearly every message that it asks for nothing.
+_ASKS = re.compile(rb"^x-postern-", re.IGNORECASE | re.MULTILINE)
 OVERHEAD = HEADER + TAG  # bytes that sealing adds to a message of one segment
 
 
@@ -84,13 +87,10 @@ class Arrival:
         self._spool.abort()
 
     def _wrap(self, recipients: Sequence[Recipient], now: datetime) -> KeyWrap:
-        return seal.wrap(
-            self._key,
-            message=self.message,
-            recipients=[recipient.address for recipient in recipients],
-            type=KeyWrap.Type.SPOOL,
-            bucket_id=spool_bucket(now.date()),
-        )
+        bucket, kind = spool_bucket(now.date()), KeyWrap.Type.SPOOL.value
+        addresses = [recipient.address for recipient in recipients]
+        sealed = seal.seal_key(self._key, message=self.message, recipients=addresses, kind=kind, bucket_id=bucket)
+        return _key_wrap(message_id=self.message.pk, type=kind, key_id=bucket, sealed_key=sealed)
 
 
 def unique(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
@@ -133,6 +133,8 @@ def _note_asked(message: Message, header: bytes) -> int:
 
     Whoever may submit may ask: it only takes away. A word that nobody knows is never a reason to refuse mail.
     """
+    if not _ASKS.search(header):
+        return 0
     asked, unknown_rights = rights.parse(message_policy.words_of(field_values(header, rights.HEADER)))
     policy, unknown_policy = message_policy.parse(message_policy.words_of(field_values(header, message_policy.HEADER)))
     message.rights, message.policy = rights.to_store(asked), message_policy.to_store(policy)
@@ -150,5 +152,6 @@ def _recipient(message: Message, mailbox: Mailbox, wish: ReportWish, now: dateti
         queued_at=now,
         next_attempt_at=now,
     )
-    row.message = message
+    # As `row.message = message` has it, which asks routers and descriptors first.
+    row._state.fields_cache["message"] = message  # noqa: SLF001, Django's documented attribute
     return row

@@ -8,6 +8,7 @@ before it is asked for its answers.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from functools import cache, lru_cache
 from itertools import chain
 from json import dumps
@@ -50,7 +51,7 @@ class Maker(Generic[M]):
         self._model = model
         fields = model._meta.concrete_fields  # noqa: SLF001, Django's documented API
         made = {field.attname: field.default for field in fields if field.has_default() and callable(field.default)}
-        self._constant = {field.attname: field.get_default() for field in fields if field.attname not in made}
+        self._constant = {field.attname: _plain(field.get_default()) for field in fields if field.attname not in made}
         self._made = list(made.items())
 
     def __call__(self, **columns: Any) -> M:
@@ -64,6 +65,11 @@ class Maker(Generic[M]):
                 values[name] = make()
         values.update(columns)
         return row
+
+
+def _plain(value: Any) -> Any:
+    """Return the text of a choice: drivers look long at what only looks like a text."""
+    return value.value if isinstance(value, Enum) else value
 
 
 class Inserter:

@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 RELAYS_SECONDS = 2.0  # how old the known relays may be
 _BLOCK = 256 * 1024  # bytes that wait before they are sealed: a segment
+_VERDICTS = 1024  # about senders that are kept
 _THREADS = 2  # that seal blocks, and ask the database
 _SYNCERS = 16  # that wait for the disk to have a large message
 
@@ -58,6 +59,8 @@ class Intake:
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle)
         self._submitters: Sequence[rules.Submitter] = ()
+        self._judged_by = self._submitters
+        self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
         self._logins = Logins()
         self._limits = RelayLimits()
         self._refresher: asyncio.Task[None] | None = None
@@ -131,8 +134,9 @@ class Intake:
     def content(self, client: Client, envelope: Envelope) -> Sink | Reply:
         """Open a spool. The sender is judged anew: a relay may have been switched off since MAIL."""
         verdict = self._judge_sender(client, envelope)
-        to_notices = all(_is_notice_path(mailbox) for mailbox in envelope.recipients)
-        if verdict.refusal is not None and not (verdict.refusal is rules.FOREIGN_SENDER and to_notices):
+        if verdict.refusal is not None and not (
+            verdict.refusal is rules.FOREIGN_SENDER and all(map(_is_notice_path, envelope.recipients))
+        ):
             return verdict.refusal
         if over := self._limits.take(verdict.submitter, self._loop.time()):
             log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, code=over.code)
@@ -141,17 +145,19 @@ class Intake:
         return IntakeSink(self, arrival, client)
 
     def _judge_sender(self, client: Client, envelope: Envelope) -> rules.SenderVerdict:
+        """Judge who sends: at MAIL, each RCPT and DATA, so verdicts are kept while the relays are the same."""
         sender = envelope.reverse_path
         is_own_notice = sender is not None and loop_token.from_return_path(sender.address) is not None
-        domain = None if sender is None else sender.domain
-        return rules.judge_sender(
-            client.ip,
-            domain,
-            self._submitters,
-            login=client.login,
-            fingerprint=client.fingerprint,
-            is_own_notice=is_own_notice,
-        )
+        asked = client.ip, client.login, client.fingerprint, None if sender is None else sender.domain, is_own_notice
+        if self._judged_by is not self._submitters or len(self._verdicts) >= _VERDICTS:
+            self._judged_by, self._verdicts = self._submitters, {}
+        verdict = self._verdicts.get(asked)
+        if verdict is None:
+            ip, login, fingerprint, domain, _ = asked
+            verdict = self._verdicts[asked] = rules.judge_sender(
+                ip, domain, self._submitters, login=login, fingerprint=fingerprint, is_own_notice=is_own_notice
+            )
+        return verdict
 
     def report_loop(self, client: Client, relay: str) -> None:
         """Write that a notice of ours came back: staff must mend the route of notices."""
@@ -172,7 +178,8 @@ class Intake:
         future: asyncio.Future[Reply] = self._loop.create_future()
         if arrival.is_small(blocks):
             try:
-                self._complete(arrival, blocks, future)
+                # In one piece: at the second, the writer expects a whole segment.
+                self._complete(arrival, [b"".join(blocks)], future)
             except SynchronousOnlyOperation:  # the key of a new week: the database has to be asked
                 blocks = ()
             else:

@@ -31,6 +31,9 @@ class State(Enum):
     TLS = auto()  # `tls_started`
     CLOSED = auto()
 
+    # Looked for in sets several times a command; Enum hashes by name, in Python.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True)
 class Options:
@@ -51,6 +54,9 @@ _IDLE = frozenset({b"NOOP", b"RSET", b"HELP", b"VRFY"})
 _KNOWN_ELSEWHERE = frozenset({b"EXPN", b"AUTH", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"})
 _CLOSING = 421  # RFC 5321 section 3.8
 _LINES = frozenset({State.COMMAND, State.LOGIN})
+_CONTENT = frozenset({State.DATA, State.CHUNK})
+_DEAF = frozenset({State.TLS, State.CLOSED})
+_BETWEEN = frozenset({State.GREETING, State.COMMAND})
 # A browser tricked into posting a form here speaks the rest of its body as commands.
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"CONNECT", b"HEAD", b"OPTIONS"})
 _LONG = frozenset({b"MAIL", b"RCPT"})
@@ -121,7 +127,7 @@ class Server:
 
     def receive(self, data: bytes) -> None:
         """Take what the client sent; `next_event` looks at it."""
-        if self.state in {State.TLS, State.CLOSED}:
+        if self.state in _DEAF:
             return  # Nothing said in clear may count after TLS (RFC 3207 section 6).
         self._buffer = self._buffer[self._position :] + data if self._buffer else data
         self._position = 0
@@ -201,12 +207,12 @@ class Server:
     @property
     def is_in_content(self) -> bool:
         """Whether a message is coming, or what is dropped in its place; between two chunks too."""
-        return self.state in {State.DATA, State.CHUNK} or self._chunking
+        return self.state in _CONTENT or self._chunking
 
     @property
     def is_between_messages(self) -> bool:
         """Whether the session can be closed without cutting anything off."""
-        return self.state in {State.GREETING, State.COMMAND} and self.envelope is None and not self.buffered
+        return self.state in _BETWEEN and self.envelope is None and not self.buffered
 
     # --- Lines.
 
