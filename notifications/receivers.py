@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from messages_app import senders, signals
 from messages_app.models import Message, Recipient
+from notifications.gathering import join
 from notifications.models import WAITING, Notice
 from notifications.nudges import nudge_on_commit
 
@@ -37,7 +38,7 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
     if not (sender := senders.outside(message)):
         return
     copies = [_copy(recipient) for recipient in recipients]
-    if _join(Notice.Kind.HELD_REPORT, message, copies):
+    if join("copies", copies, kind=Notice.Kind.HELD_REPORT, recipient__message=message):
         return
     parameters = {
         "copies": copies,
@@ -108,7 +109,7 @@ def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recip
     # As saved: whoever sends the signal has changed the rows, not these.
     rows = Recipient.objects.filter(pk__in=[r.pk for r in recipients]).order_by("id")
     copies = [_copy(row) for row in rows]
-    if _join(kind, message, copies):
+    if join("copies", copies, kind=kind, recipient__message=message):
         return
     parameters = {"copies": copies, "accepted_at": message.accepted_at.isoformat()}
     language = author.language or DEFAULT_LANGUAGE
@@ -118,19 +119,6 @@ def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recip
 def _copy(recipient: Recipient) -> dict[str, str]:
     """Return what a report says of a copy: the words are found in the language of its reader, when it is sent."""
     return {"address": recipient.address, "reason": recipient.reason, "sentence": recipient.reason_text}
-
-
-def _join(kind: Notice.Kind, message: Message, copies: list[dict[str, str]]) -> bool:
-    """Add `copies` to the notice of `kind` about `message` that is about to leave; return whether there is one."""
-    waiting = Notice.objects.select_for_update(of=("self",)).filter(
-        kind=kind, state=Notice.State.DUE, lease_token=None, recipient__message=message
-    )
-    notice = waiting.first()
-    if notice is None:
-        return False
-    notice.parameters["copies"] += copies
-    notice.save(update_fields=["parameters"])
-    return True
 
 
 def _write(

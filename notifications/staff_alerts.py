@@ -9,6 +9,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from messages_app import signals
+from notifications.gathering import join
 from notifications.models import Notice
 
 # A cut line or a new firewall loses many domains at once: one mail names them all.
@@ -26,7 +27,8 @@ def tell_staff(domain: str, sentence: str, **_kwargs: Any) -> None:
 
 def _tell(address: str, language: str, lost: dict[str, str]) -> None:
     with transaction.atomic():
-        if not _join(address, lost):
+        # What there is no room for is in the audit log.
+        if not join("lost", [lost], most=MOST_NAMED, kind=Notice.Kind.TLS_LOST, to_address=address):
             now = timezone.now()
             Notice.objects.create(
                 kind=Notice.Kind.TLS_LOST,
@@ -36,15 +38,3 @@ def _tell(address: str, language: str, lost: dict[str, str]) -> None:
                 created_at=now,
                 next_attempt_at=now + GATHER,
             )
-
-
-def _join(address: str, lost: dict[str, str]) -> bool:
-    """Add to the notice that waits; return whether there is one. What it has no room for is in the audit log."""
-    waiting = Notice.objects.select_for_update(of=("self",)).filter(
-        kind=Notice.Kind.TLS_LOST, to_address=address, state=Notice.State.DUE, lease_token=None
-    )
-    notice = waiting.first()
-    if notice and len(notice.parameters["lost"]) < MOST_NAMED:
-        notice.parameters["lost"].append(lost)
-        notice.save(update_fields=["parameters"])
-    return notice is not None
