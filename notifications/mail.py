@@ -55,11 +55,6 @@ class FirstNotice:
     phrase: str = ""
     template = "first"
 
-    @property
-    def from_name(self) -> str:
-        """Return who it is from, as the reader knows them."""
-        return self.sender_name or self.sender_address
-
 
 @dataclass(frozen=True)
 class HeldCopy:
@@ -95,7 +90,6 @@ class HeldReport:
     accepted_at: datetime
     expires_at: datetime
     template = "held_report"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +102,6 @@ class Unreachable:
     accepted_at: datetime
     expires_at: datetime
     template = "unreachable"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +114,6 @@ class ExtensionAsked:
     accepted_at: datetime
     expires_at: datetime
     template = "extension"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +128,6 @@ class Deleted:
     account: bool
     unread: tuple[datetime, ...]
     template = "deleted"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +139,6 @@ class ReplyReport:
     copies: tuple[HeldCopy, ...]
     accepted_at: datetime
     template = "reply"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -166,7 +156,6 @@ class TLSLost:
     to_address: str
     lost: tuple[LostDomain, ...]
     template = "tls_lost"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +168,6 @@ class Released:
     accepted_at: datetime
     to_sender: bool
     template = "released"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -188,7 +176,6 @@ class Answer:
 
     to_address: str
     template = "answer"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -200,7 +187,6 @@ class CodeMail:
     reference: str
     purpose: str
     template = "code"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -225,7 +211,6 @@ class AccountAlert:
     # The address of somebody else whom it is about: a delegate's; or the name of the provider that proved an address.
     other: str = ""
     template = "account"
-    from_name = ""
 
 
 @dataclass(frozen=True)
@@ -234,7 +219,6 @@ class Probe:
 
     to_address: str
     template = "probe"
-    from_name = ""
 
 
 NoticeMail = (
@@ -273,7 +257,9 @@ def compose(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> Ema
 
 def _said(mail: NoticeMail) -> dict[str, Any]:
     """Return names as they may be shown, and times in words: in the active language and the portal's zone."""
-    said: dict[str, Any] = {"from_name": _from_name(mail)}
+    said: dict[str, Any] = {}
+    if isinstance(mail, FirstNotice):
+        said["from_name"] = _from_name(mail)
     if isinstance(mail, FirstNotice | HeldReport | Unreachable | ExtensionAsked):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
     if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport | Released):
@@ -286,10 +272,8 @@ def _said(mail: NoticeMail) -> dict[str, Any]:
     return said
 
 
-def _from_name(mail: NoticeMail) -> str:
+def _from_name(mail: FirstNotice) -> str:
     """Return who it is from: the display name, or where nothing of it can be shown the whole address."""
-    if not isinstance(mail, FirstNotice):
-        return ""
     return clean(mail.sender_name) or one_line(mail.sender_address, ADDRESS_LIMIT)
 
 
@@ -309,7 +293,9 @@ def _portal_words() -> dict[str, str]:
 
 
 def _from(mail: NoticeMail) -> str:
-    name = display_name(mail.from_name, settings.ORGANISATION, settings.PORTAL_NAME)
+    """Return the From header: it names the sender where a message waits, and nobody else anywhere."""
+    sender = mail.sender_name or mail.sender_address if isinstance(mail, FirstNotice) else ""
+    name = display_name(sender, settings.ORGANISATION, settings.PORTAL_NAME)
     return f'"{name}" <{settings.NOTICE_FROM}>'
 
 
