@@ -20,10 +20,10 @@ class Scheduler(PersistentScheduler):
         return delay
 
     def _was_set_back(self, now: datetime) -> bool:
-        return any(entry.last_run_at > now + SLACK for entry in self.schedule.values())
+        return any((entry.last_run_at or now) > now + SLACK for entry in self.schedule.values())
 
     def _begin_anew(self, now: datetime) -> None:
         """Let every entry have run now; the order in which they come is found again by Celery."""
         for entry in self.schedule.values():
-            entry.last_run_at = min(entry.last_run_at, now)
+            entry.last_run_at = min(entry.last_run_at or now, now)
         self._heap = None

@@ -60,7 +60,8 @@ class RedisQoS(redis.QoS):
             super().restore_unacked(client)
         except Exception as error:  # AttributeError among them: a closed connection forgets where it led to
             log.warning("broker.not_given_back", error=type(error).__name__)
-            self._delivered.clear()
+            if self._delivered:
+                self._delivered.clear()
 
 
 class RedisChannel(redis.Channel):
