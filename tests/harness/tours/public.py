@@ -25,6 +25,20 @@ request = RequestFactory().get("/")
 request.user = AnonymousUser()
 render_to_string(template, {}, request)
 """
+MAINTENANCE = """
+from django.test import Client, override_settings
+with override_settings(MAINTENANCE=True, ALLOWED_HOSTS=["*"]):
+    page = Client().get("/").content.decode()
+page
+"""
+PROVIDER = """
+from django.test import Client, override_settings
+from portal.accounts.rules.oidc import Kind, Provider
+provider = Provider("contoso", "Contoso", Kind.OIDC, "https://login.example", "postern", "secret", frozenset())
+with override_settings(OIDC_PROVIDERS=(provider,), ALLOWED_HOSTS=["*"]):
+    page = Client().get("/account/login/").content.decode()
+page
+"""
 
 
 def everybody(walker: Walker) -> None:
@@ -34,7 +48,9 @@ def everybody(walker: Walker) -> None:
     _genuine(walker)
     _without_cookie(walker)
     for name, template in ERRORS.items():
-        _error(walker, name, template)
+        walker.draw(f"error {name}", f"error-{name}", DRAW, template=template)
+    walker.draw("maintenance", "maintenance", MAINTENANCE)
+    walker.draw("sign-in, with a provider", "account/login", PROVIDER)
 
 
 def _wrong_sign_in(walker: Walker) -> None:
@@ -63,10 +79,3 @@ def _without_cookie(walker: Walker) -> None:
     walker.page.context.clear_cookies()
     walker.press("Sign in")
     walker.look("form without its cookie")
-
-
-def _error(walker: Walker, name: str, template: str) -> None:
-    url = f"{walker.postern.url}/error-{name}/"
-    walker.page.route(url, lambda route: route.fulfill(body=walker.postern.ask(DRAW, template=template)))
-    walker.page.goto(url)
-    walker.look(f"error {name}")

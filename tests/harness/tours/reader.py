@@ -9,7 +9,13 @@ from tests.harness.tours.walker import Walker
 OWN = (
     *("sent", "drafts", "preferences", "account/security", "account/sessions", "account/2fa", "account/logout"),
     *("account/password/change", "account/2fa/totp/activate", "account/2fa/webauthn", "account/2fa/webauthn/add"),
-    *("account/2fa/recovery-codes", "account/2fa/recovery-codes/generate", "account/delete", "delegates"),
+    *(
+        "account/2fa/recovery-codes",
+        "account/2fa/recovery-codes/generate",
+        "account/delete",
+        "delegates",
+        "delegates/invite",
+    ),
 )
 LONG = "Quarterly statement of the joint account, with the annexes that were asked for in September and October: " * 2
 # Away for longer than a session lasts.
@@ -19,16 +25,40 @@ session = SessionStore(key)
 session["active_at"] = 0
 session.save()
 """
+# The numbers of parts: the bodies have the first two.
+SECOND_FILE = 4
+INFECTED = f"""
+newest = Recipient.objects.filter(address=address).latest("held_at").message
+Part.objects.filter(message=newest, number={SECOND_FILE}).update(scan="infected", scan_name="Win.Test.EICAR_HDB-1")
+"""
+QUOTA = """
+from django.test import Client, override_settings
+client = Client()
+client.force_login(User.objects.get(email=email), backend="portal.accounts.lookup.EvenBackend")
+with override_settings(REPLIES_PER_DAY=1, ALLOWED_HOSTS=["*"]):
+    answer = client.post(f"/messages/{pk}/reply/", {"text": "One more.", "action": "send"})
+answer.content.decode()
+"""
+# One that Rita gave, and one that she was offered.
+DELEGATES = """
+mine, now = User.objects.get(email=email), timezone.now()
+other = User.objects.create_user(f"office-{email}")
+Delegation.objects.create(owner=mine, address="dana@partner.example", invited_at=now)
+Delegation.objects.create(owner=other, address=email, invited_at=now)
+None
+"""
 
 
 def rita(walker: Walker) -> None:
     """Pick up, answer and look after the account."""
     address = walker.newcomer("everybody")
-    walker.hold(address)
+    (copy,) = walker.hold(address)
     _first_contact(walker, address)
     _message(walker, address)
     _draft(walker)
     _send(walker)
+    walker.draw("reply, all sent for today", f"messages/{copy}/reply", QUOTA, email=address, pk=copy)
+    walker.postern.ask(DELEGATES, email=address)
     walker.visit("inbox", "inbox/?q=nothingatall", "inbox/?q=sam", *OWN)
     _time_out(walker)
 
@@ -74,6 +104,12 @@ def _message(walker: Walker, address: str) -> None:
     walker.look("preview")
     walker.page.get_by_role("link", name="Back to the message").click()
     message_page = walker.page.url
+    walker.postern.ask(INFECTED, address=address)
+    walker.page.reload()
+    walker.look("message, a file kept shut")
+    walker.page.goto(f"{message_page}parts/{SECOND_FILE}/")
+    walker.look("file kept shut")
+    walker.page.goto(message_page)
     walker.page.goto(walker.page.locator(".message-text a").first.get_attribute("href") or "")
     walker.look("link, asked first")
     walker.page.goto(message_page)

@@ -60,7 +60,7 @@ def _locked(walker: Walker, address: str, pk: str) -> None:
     walker.postern.ask(LOCK, email=address)
     walker.page.goto(f"{walker.postern.url}/messages/{pk}/")
     walker.look("message, locked")
-    walker.visit("inbox", "account/unlock")
+    walker.visit("inbox", "account/unlock", "account/delete")
     walker.postern.ask(UNLOCK, email=address)
 
 
