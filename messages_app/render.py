@@ -11,7 +11,7 @@ from typing import NamedTuple
 import nh3
 
 from messages_app.linkify import linkify
-from messages_app.rules import quotes
+from messages_app.rules import quotes, style_sheets
 from messages_app.rules.html_tokens import depth, escaping_cost, text_of
 from messages_app.rules.styles import filter_style
 from messages_app.rules.word_html import tighten
@@ -98,7 +98,7 @@ def safe_html(
         return _plain(html, link_url)
     attributes = _Attributes(cid_url, remote_images, link_url)
     cleaned = nh3.clean(
-        quotes.mark(tighten(html)),
+        quotes.mark(style_sheets.inline(tighten(html))),
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED),
         attributes=_ATTRIBUTES,
