@@ -4,12 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from messages_app.admin import display
-from messages_app.admin.base import ReadOnlyAdmin
+from messages_app.admin.base import SearchedAdmin
 from messages_app.admin.search import begins
 from messages_app.admin.time_range import TimeRangeFilter
 from messages_app.rules.search_terms import Kind, parse
@@ -26,15 +25,26 @@ STATE_TONES = {
 SHOWN = ("sender_address", "accepted_at", "expires_at", "status", "event", "teller", "address", "at", "ip", "browser")
 
 
+def named(rows: QuerySet[Notice], text: str) -> QuerySet[Notice]:
+    """Return the notices that `text` names: by id of notice, recipient or message, or by address."""
+    term = parse(text)
+    if term.kind is not Kind.ID:
+        return rows.filter(begins("to_address", term.value))
+    by_id = Notice.objects.filter(pk=term.value).values("pk")
+    by_recipient = Notice.objects.filter(recipient_id=term.value).values("pk")
+    by_message = Notice.objects.filter(recipient__message_id=term.value).values("pk")
+    return rows.filter(pk__in=by_id.order_by().union(by_recipient.order_by(), by_message.order_by()))
+
+
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(SearchedAdmin):
     """Notices by time, kind and state."""
 
     list_display = ("written", "kind", "to", "status", "sent", "failures", "last_error", "of_message")
     list_display_links = ("written",)
     list_filter = ("state", "kind", ("created_at", TimeRangeFilter))
     list_select_related = ("recipient",)
-    search_fields = ("pk",)
+    find = staticmethod(named)
     search_help_text = "The beginning of an address, or the id of a notice, message or recipient."
     # Ids are made in the order of time, and indexed.
     ordering = ("-id",)
@@ -54,20 +64,6 @@ class NoticeAdmin(ReadOnlyAdmin):
         "says",
     )
     readonly_fields = fields
-
-    def get_search_results(
-        self, _request: HttpRequest, queryset: QuerySet[Notice], search_term: str
-    ) -> tuple[QuerySet[Notice], bool]:
-        """Return what the search box names."""
-        if not search_term.strip():
-            return queryset, False
-        term = parse(search_term)
-        if term.kind is not Kind.ID:
-            return queryset.filter(begins("to_address", term.value)), False
-        by_id = Notice.objects.filter(pk=term.value).values("pk")
-        by_recipient = Notice.objects.filter(recipient_id=term.value).values("pk")
-        by_message = Notice.objects.filter(recipient__message_id=term.value).values("pk")
-        return queryset.filter(pk__in=by_id.order_by().union(by_recipient.order_by(), by_message.order_by())), False
 
     @admin.display(description="written", ordering="created_at")
     def written(self, notice: Notice) -> str:
