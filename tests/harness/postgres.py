@@ -27,6 +27,10 @@ class Postgres:
         """Return the DATABASE_URL of `database`."""
         return f"postgres://{user}@127.0.0.1:{self.port}/{database}"
 
+    def answers(self) -> bool:
+        """Return whether the server lets clients in."""
+        return _answers(self.port)
+
 
 def _answers(port: int) -> bool:
     """Return whether the server lets clients in: it listens a moment before it does."""

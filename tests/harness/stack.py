@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.harness.internet import Internet
 from tests.harness.postfix import Postfix, postfix
-from tests.harness.postgres import postgres
+from tests.harness.postgres import Postgres, postgres
 from tests.harness.processes import (
     NotInTimeError,
     Process,
@@ -29,7 +29,7 @@ from tests.harness.processes import (
     run,
     wait_for,
 )
-from tests.harness.redis import redis
+from tests.harness.redis import Redis, redis
 from tests.harness.shell import Shell
 from tests.harness.sink import Sink, sink
 
@@ -64,7 +64,9 @@ class Stack:
     smtpd_port: int
     web_port: int
     home_port: int
-    stores: list[Path] = field(default_factory=list)
+    # Where there are such (`production`).
+    database: Postgres | None = None
+    broker: Redis | None = None
     processes: dict[str, Process] = field(default_factory=dict)
     running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _shell: Shell | None = None
@@ -119,7 +121,9 @@ class Stack:
 
     def kept(self) -> list[Path]:
         """Return every folder that something of ours is kept in: data, logs, temporary files, database, broker."""
-        return [self.directory / name for name in ("data", "logs", "tmp")] + self.stores
+        stores = [self.database.data] if self.database else []
+        stores += [self.broker.directory] if self.broker else []
+        return [self.directory / name for name in ("data", "logs", "tmp")] + stores
 
     def manage(self, *arguments: str) -> str:
         """Return the output of a manage.py command."""
@@ -194,9 +198,10 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
         directory = running.enter_context(private_directory(kind))
         for name in ("logs", "tmp"):
             (directory / name).mkdir()
-        urls, stores = _stores(kind, running)
+        database, broker = _stores(kind, running)
+        urls = {"DATABASE_URL": database.url(), "REDIS_URL": broker.url()} if database and broker else {}
         server = _describe(kind, directory, internet, running.enter_context(sink()), urls | extra)
-        server.running, server.stores = running, stores
+        server.running, server.database, server.broker = running, database, broker
         internet.public.leaf("localhost").write(directory, "smtpd")
         run([sys.executable, "-c", PREPARE], env=server.env, cwd=REPOSITORY)
         internet.dns.zone.host(HOME_HOST, "127.0.0.1")
@@ -209,11 +214,10 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
         yield server
 
 
-def _stores(kind: str, running: contextlib.ExitStack) -> tuple[dict[str, str], list[Path]]:
+def _stores(kind: str, running: contextlib.ExitStack) -> tuple[Postgres | None, Redis | None]:
     if kind != "production":
-        return {}, []
-    database, broker = running.enter_context(postgres()), running.enter_context(redis())
-    return {"DATABASE_URL": database.url(), "REDIS_URL": broker.url()}, [database.data, broker.directory]
+        return None, None
+    return running.enter_context(postgres()), running.enter_context(redis())
 
 
 def _describe(kind: str, directory: Path, internet: Internet, post: Sink, extra: dict[str, str]) -> Stack:
