@@ -68,6 +68,13 @@ class Source:
         return reverse(f"{self.kind}_{page}" if page else self.kind, args=[self.pk, *args])
 
     @property
+    def copy(self) -> Recipient:
+        """Return the copy that was received. Raises Http404 for a message that the reader wrote."""
+        if self.recipient is None:
+            raise Http404
+        return self.recipient
+
+    @property
     def section(self) -> str:
         """Return the entry of the menu under which its pages are."""
         return "sent" if self.message is not None else "inbox"

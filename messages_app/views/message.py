@@ -70,22 +70,19 @@ def message(request: HttpRequest, pk: UUID) -> HttpResponse:
         opened = source.open()
     except NotReadable as error:
         return not_readable(request, source, error.standing)
-    context = {"section": "inbox", "recipient": source.recipient, "source": source, **_shown(request, source, opened)}
+    context = {"section": "inbox", "recipient": source.copy, "source": source, **_shown(request, source, opened)}
     context |= _extension(source)
     return render(request, "messages_app/message.html", context)
 
 
 def not_readable(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:
     """Say what became of the copy: no content, and whom to ask."""
-    recipient = source.recipient
-    if recipient is None:
-        raise Http404
     context = {
         "section": "inbox",
-        "recipient": recipient,
+        "recipient": source.copy,
         "standing": found,
         "shared": source.shared,
-        "words": words.of_standing(found, recipient, shared=source.shared),
+        "words": words.of_standing(found, source.copy, shared=source.shared),
         **_extension(source),
     }
     return render(request, "messages_app/gone.html", context)
@@ -108,15 +105,15 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "text": "" if framed or part is None else _text(source, opened, part),
         "attachments": attachments_of(source, opened),
         "others": _others(source, opened),
-        "may_delete": source.recipient is not None and deletion.may_delete(source.recipient, source.user),
-        "draft": drafts.drafts_of(source.user).filter(answers=source.recipient).only("reply_all").first(),
+        "may_delete": deletion.may_delete(source.copy, source.user),
+        "draft": drafts.drafts_of(source.user).filter(answers=source.copy).only("reply_all").first(),
         **_conversation(source, opened, timezone.now()),
     }
 
 
 def _others(source: Source, opened: Opened) -> bool:
     """Return whether a reply to all goes to more people than a reply."""
-    own = source.recipient.mailbox if source.recipient else ""
+    own = source.copy.mailbox
     alone = replies.addressees(opened.headers, own, reply_all=False)
     return replies.addressees(opened.headers, own, reply_all=True).all != alone.all
 
@@ -165,7 +162,7 @@ def _conversation(source: Source, opened: Opened, now: datetime) -> dict[str, li
     copies, own = pickup.conversation(opened.message, source.user, THREAD)
     items = [_other_copy(copy, source, now) for copy in copies] + [_own_reply(reply, source, now) for reply in own]
     items = sorted(items, key=lambda item: item.at)[-THREAD:]
-    here = (source.recipient.held_at if source.recipient else None) or opened.message.accepted_at
+    here = source.copy.held_at or opened.message.accepted_at
     return {
         "earlier": [item for item in items if item.at < here],
         "later": [item for item in items if item.at >= here],
@@ -207,8 +204,8 @@ def plain_text(source: Source, opened: Opened) -> SafeString | None:
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask whether the message shall go for good, and delete it."""
     source = received(request, pk)
-    copy = source.recipient
-    if copy is None or not deletion.may_delete(copy, source.user):
+    copy = source.copy
+    if not deletion.may_delete(copy, source.user):
         raise Http404
     if request.method != "POST":
         return render(request, "messages_app/delete.html", {"section": "inbox", "source": source, "recipient": copy})
@@ -222,7 +219,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 def ask_extension(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask the sender to keep the message longer, or to send it again."""
     source = received(request, pk)
-    if extension.ask(source.recipient, source.user, now=timezone.now(), ip=source.ip):  # type: ignore[arg-type]
+    if extension.ask(source.copy, source.user, now=timezone.now(), ip=source.ip):
         messages.success(request, _("The sender was asked. What they do is up to them."))
     else:
         messages.info(request, _("The sender was asked already today, or there is nobody to ask."))
@@ -231,8 +228,8 @@ def ask_extension(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _extension(source: Source) -> dict[str, bool]:
     """Return whether the page offers to ask for more time, and whether that was done."""
-    copy, now = source.recipient, timezone.now()
-    if copy is None or not extension.may_ask(copy, source.user, now):
+    copy, now = source.copy, timezone.now()
+    if not extension.may_ask(copy, source.user, now):
         return {}
     return {"may_ask": True, "was_asked": extension.was_asked(copy, now)}
 

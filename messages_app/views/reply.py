@@ -53,7 +53,7 @@ def _reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
         opened = source.open(reply=True)
     except NotReadable as error:
         return _too_late(request, source, error.standing)
-    draft = drafts.find(source.user, _copy(source))
+    draft = drafts.find(source.user, source.copy)
     form = _form(request, source, draft)
     people = _people(source, opened, reply_all=reply_all)
     if people.all and form.is_valid() and _within_quota(source, form, draft) and _within_limit(request, form):
@@ -62,7 +62,7 @@ def _reply(request: HttpRequest, pk: UUID, *, reply_all: bool) -> HttpResponse:
 
 
 def _people(source: Source, opened: Opened, *, reply_all: bool) -> replies.Addressees:
-    return replies.addressees(opened.headers, _copy(source).mailbox, reply_all=reply_all)
+    return replies.addressees(opened.headers, source.copy.mailbox, reply_all=reply_all)
 
 
 def _page(
@@ -89,7 +89,7 @@ def _too_late(request: HttpRequest, source: Source, found: Standing) -> HttpResp
     One that can be read was answered already, or never asked for a reply.
     """
     if found is not Standing.READABLE and unsent.was_written(request):
-        return unsent.ended(request, words.of_standing(found, _copy(source), shared=source.shared))
+        return unsent.ended(request, words.of_standing(found, source.copy, shared=source.shared))
     return redirect(source.url())
 
 
@@ -124,11 +124,6 @@ def _is_cut(request: HttpRequest) -> bool:
     return "complete" in request.POST and "action" not in request.POST
 
 
-def _copy(source: Source) -> Recipient:
-    """Return the copy that is answered."""
-    return source.recipient  # type: ignore[return-value]  # `received` found one
-
-
 def _form(request: HttpRequest, source: Source, draft: OpenDraft | None, *, unfinished: bool = False) -> ReplyForm:
     kept = draft.files if draft else ()
     signature = _signature(source.user)
@@ -147,7 +142,7 @@ def _signature(user: Any) -> str:
 
 def _save(request: HttpRequest, source: Source, *, reply_all: bool) -> HttpResponse:
     """Save a draft: by its button, or (`action` is "autosave") by drafts.js, which is told when it was saved."""
-    now, copy = timezone.now(), _copy(source)
+    now, copy = timezone.now(), source.copy
     by_itself = request.POST["action"] == "autosave"
     if not _may_write(copy, source.user, now) or _is_sent(request, source):
         found = pickup.standing_of(copy, source.user, now)
@@ -184,7 +179,7 @@ def _saved(source: Source, form: ReplyForm, draft: OpenDraft | None, *, reply_al
         return
     remove = form.cleaned_data["remove"]
     now = timezone.now()
-    drafts.save(source.user, _copy(source), text=text, files=files, remove=remove, reply_all=reply_all, now=now)
+    drafts.save(source.user, source.copy, text=text, files=files, remove=remove, reply_all=reply_all, now=now)
 
 
 def _clock(now: Any) -> str:
@@ -229,7 +224,7 @@ def _submitted(source: Source, form: ReplyForm, draft: OpenDraft | None, *, repl
     try:
         return replies.submit(
             source.user,
-            _copy(source),
+            source.copy,
             text=form.cleaned_data["text"],
             files=[*kept, *form.cleaned_data["attachments"]],
             reply_all=reply_all,
