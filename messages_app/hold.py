@@ -121,7 +121,7 @@ def expiry(now: datetime) -> datetime:
 
 
 def _wrap(prepared: Prepared, recipient: Recipient, expires_at: datetime) -> KeyWrap:
-    wrap = seal.wrap(
+    return seal.wrap(
         prepared.key,
         message=prepared.message,
         recipients=prepared.envelope_recipients,
@@ -129,8 +129,6 @@ def _wrap(prepared: Prepared, recipient: Recipient, expires_at: datetime) -> Key
         bucket_id=expiry_bucket(expires_at),
         owner=f"recipient:{recipient.pk}",
     )
-    wrap.recipient = recipient
-    return wrap
 
 
 def _enter(recipient: Recipient, about: dict[str, Any]) -> bool:

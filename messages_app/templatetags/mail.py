@@ -7,13 +7,24 @@ from django import template
 from django.utils import dateformat, timezone
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from messages_app import senders
 from messages_app.models import Message
 
 register = template.Library()
 
+_KINDS = {
+    "application/pdf": gettext_noop("PDF document"),
+    "application/zip": gettext_noop("ZIP archive"),
+    "application/msword": gettext_noop("Word document"),
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": gettext_noop("Word document"),
+    "application/vnd.ms-excel": gettext_noop("Excel workbook"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": gettext_noop("Excel workbook"),
+    "text/plain": gettext_noop("Text"),
+    "text/csv": gettext_noop("Table (CSV)"),
+    "message/rfc822": gettext_noop("Mail"),
+}
 _DAY = 86_400
 _SOON = 7
 
@@ -106,19 +117,8 @@ def file_icon(media_type: str) -> str:
 @register.filter
 def file_kind(media_type: str) -> str:
     """Return the type of a file in a word or two; the media type itself where we have none."""
-    known = {
-        "application/pdf": _("PDF document"),
-        "application/zip": _("ZIP archive"),
-        "application/msword": _("Word document"),
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _("Word document"),
-        "application/vnd.ms-excel": _("Excel workbook"),
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": _("Excel workbook"),
-        "text/plain": _("Text"),
-        "text/csv": _("Table (CSV)"),
-        "message/rfc822": _("Mail"),
-    }
-    if media_type in known:
-        return known[media_type]
+    if media_type in _KINDS:
+        return _(_KINDS[media_type])
     return _("Image") if media_type.startswith("image/") else media_type
 
 
