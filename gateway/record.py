@@ -212,10 +212,10 @@ def _delivered(judged: Judged, now: datetime) -> None:
         signals.delivered.send(_delivered, message=message, recipients=[judged.recipient])
 
 
-def _deferred(judged: Judged, _now: datetime) -> None:
+def _deferred(judged: Judged, now: datetime) -> None:
     fields: dict[str, Any] = {"next_attempt_at": judged.verdict.at, "failures": F("failures") + 1}
     if judged.verdict.tls_failed and judged.recipient.first_tls_failure_at is None:
-        fields["first_tls_failure_at"] = _now
+        fields["first_tls_failure_at"] = now
     if _settle(judged, State.DEFERRED, **fields):
         ambiguous = judged.verdict.action is Action.AMBIGUOUS
         _audit(audit.Event.RECIPIENT_AMBIGUOUS if ambiguous else audit.Event.RECIPIENT_DEFERRED, judged)
