@@ -32,11 +32,12 @@ newest = Recipient.objects.filter(address=address).latest("held_at").message
 Part.objects.filter(message=newest, number={SECOND_FILE}).update(scan="infected", scan_name="Win.Test.EICAR_HDB-1")
 """
 QUOTA = """
+from uuid import uuid4
 from django.test import Client, override_settings
 client = Client()
 client.force_login(User.objects.get(email=email), backend="portal.accounts.lookup.EvenBackend")
 with override_settings(REPLIES_PER_DAY=1, ALLOWED_HOSTS=["*"]):
-    answer = client.post(f"/messages/{pk}/reply/", {"text": "One more.", "action": "send"})
+    answer = client.post(f"/messages/{pk}/reply/", {"text": "One more.", "action": "send", "once": str(uuid4())})
 answer.content.decode()
 """
 # One that Rita gave, and one that she was offered.
