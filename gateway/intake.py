@@ -4,6 +4,7 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 from django.utils import timezone
 
+from gateway import nudges
 from gateway.acceptance import accept, has_landed
 from gateway.arrival import Accepted, Arrival
 from gateway.back_pressure import BackPressure
@@ -62,6 +64,7 @@ class Intake:
         self._judged_by = self._submitters
         self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
         self._logins = Logins()
+        self._nudging = ExitStack()
         self._limits = RelayLimits()
         self._refresher: asyncio.Task[None] | None = None
         self._pressure = BackPressure(self.in_pool)
@@ -71,6 +74,7 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._submitters = await self.in_pool(load_submitters)
         self._logins.warm_up()
+        self._nudging.enter_context(nudges.collecting())
         self._refresher = self._loop.create_task(self._refresh())
         self._committer.start()
 
@@ -81,6 +85,7 @@ class Intake:
         await self._loop.run_in_executor(None, self.pool.shutdown)
         await self._loop.run_in_executor(None, self._syncers.shutdown)
         await self._loop.run_in_executor(None, self._committer.stop)
+        await self._loop.run_in_executor(None, self._nudging.close)
         await self._loop.run_in_executor(None, self._logins.stop)
 
     # --- The handler.
