@@ -9,7 +9,7 @@ DEV := $(VENV)/.stamp-dev
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench fuzz lint fmt lock screenshots clean
+.PHONY: help demo up test bench fuzz matrix lint fmt lock screenshots clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ bench: $(DEV) ## figures of speed and memory beside their references; ONLY=web, 
 
 fuzz: $(DEV) ## look for inputs that break a promise: TARGET=smtp, replies, sts, tlsa or dsn; SECONDS=60
 	@$(BIN)/python -m tests.fuzz "$(TARGET)" "$(or $(SECONDS),60)"
+
+matrix: $(DEV) ## write docs/tls_matrix.md: what becomes of a message at each kind of host and level, as it runs
+	@WRITE_MATRIX=1 $(BIN)/pytest --quiet -p no:randomly tests/unit/gateway/test_dane.py -k "every_peer"
 
 lint: $(DEV) ## everything that is checked without running the product
 	@tools/lint $(BIN)

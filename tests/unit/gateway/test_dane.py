@@ -1,9 +1,11 @@
 """Levels over real sockets: DANE by a resolver that vouches, pins, and what each does to each peer."""
 
 import hashlib
+import os
 import ssl
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trustme
@@ -16,6 +18,7 @@ from gateway.resolver import Resolver
 from gateway.rules.dane import public_key
 from gateway.rules.outcome import Action, Class, History, Phase
 from gateway.rules.routing import Home, Policy
+from gateway.rules.sts_policy import Known, Mode, STSPolicy
 from gateway.rules.tls import Level, OnTLSFailure
 from tests.fakes.dns import SERVFAIL, TIMEOUT, Zone, dns_server
 from tests.fakes.mx import HANG, Script, mx_host, server_context
@@ -78,11 +81,12 @@ def try_it(settings_for, job_for):
     """Run an attempt at one scripted host behind one zone."""
     with ExitStack() as stack:
 
-        def run(peer, zone, script=None, settings=None, **policy):
+        def run(peer, zone, script=None, settings=None, policies=None, **policy):
             host = stack.enter_context(mx_host(script, peer.context))
             dns = stack.enter_context(dns_server(zone))
             made = settings_for(dns, host.port, **(settings or {}))
-            return attempt(job_for(policy=Policy(**policy)), made), host
+            with delivery.Connections(policies) as connections:
+                return attempt(job_for(policy=Policy(**policy)), made, connections), host
 
         yield run
 
@@ -363,24 +367,49 @@ PEERS = {
 }
 OK, HOLD, RETRY = Action.DELIVERED, Action.HOLD, Action.RETRY
 GRACE = "grace"  # retried for an hour with staff alerted, then held: TLS was promised there
-LEVELS = ("verify", "secure", "verify, published", "dane", "dane-only", "dane-only, nothing published", "fingerprint")
-#                           verify published  only  nothing
-#                    verify secure  |   dane   |   published pinned
-MATRIX = {
-    "good": (OK, OK, OK, OK, OK, HOLD, OK),
-    "no STARTTLS": (HOLD, HOLD, GRACE, GRACE, GRACE, HOLD, GRACE),
-    "self-signed": (HOLD, HOLD, OK, OK, OK, HOLD, OK),
-    "unknown CA": (HOLD, HOLD, OK, OK, OK, HOLD, OK),
-    "expired": (HOLD, HOLD, OK, OK, OK, HOLD, OK),
-    "not yet valid": (HOLD, HOLD, OK, OK, OK, HOLD, OK),
-    "wrong name": (HOLD, HOLD, OK, OK, OK, HOLD, OK),
-    "TLS 1.1 only": (HOLD, HOLD, GRACE, GRACE, GRACE, HOLD, GRACE),
-    "silent in the handshake": (RETRY, RETRY, GRACE, GRACE, GRACE, HOLD, GRACE),
-    "STARTTLS refused": (HOLD, HOLD, GRACE, GRACE, GRACE, HOLD, GRACE),
-    "busy": (RETRY, RETRY, RETRY, RETRY, RETRY, HOLD, RETRY),
-    "greylisting": (RETRY, RETRY, RETRY, RETRY, RETRY, HOLD, RETRY),
-}
-CELLS = [(peer, level, cell) for peer, row in MATRIX.items() for level, cell in zip(LEVELS, row, strict=True)]
+PINNED = "fingerprint"
+LEVELS = (
+    *("verify", "secure", "verify, MTA-STS", "verify, TLSA", "dane, TLSA", "dane-only, TLSA", "dane-only, no TLSA"),
+    PINNED,
+)
+# The table is a document, written from what this test sees (`make matrix`), and what it sees is compared with it.
+TABLE = Path(__file__).parents[3] / "docs" / "tls_matrix.md"
+WRITES = "WRITE_MATRIX" in os.environ
+CELLS = [(peer, level) for peer in PEERS for level in LEVELS]
+
+
+def rows(text):
+    """Return the rows of the table in `text`: what a host does, its cells, and the result type at `verify`."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells[1:] for line in lines for cells in [[cell.strip() for cell in line.strip("|").split("|")]]}
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    """Return the table as it is written, and write it anew where that was asked for."""
+    found = rows(TABLE.read_text())
+    yield found
+    if WRITES:
+        head, _, rest = TABLE.read_text().partition("| a host that is |")
+        after = rest.partition("\n\n")[2]
+        lines = ["| a host that is | " + " | ".join(f"`{level}`" for level in LEVELS) + " | result type at `verify` |"]
+        lines += ["|" + "---|" * (len(LEVELS) + 2)]
+        lines += [f"| {peer} | " + " | ".join(found[peer]) + " |" for peer in PEERS]
+        TABLE.write_text(head + "\n".join(lines) + "\n\n" + after)
+
+
+def test_the_table_is_whole(matrix):
+    assert list(matrix)[1:] == list(PEERS)
+    assert matrix["a host that is"][:-1] == [f"`{level}`" for level in LEVELS]
+
+
+class Enforced:
+    """The domain's MTA-STS policy, which names its host."""
+
+    def known(self, _domain):
+        return Known(STSPolicy(Mode.ENFORCE, (MX1,), 86400))
+
+    look_again = known
 
 
 def peer_like(ca, kind):
@@ -401,23 +430,31 @@ def peer_like(ca, kind):
     return peer
 
 
-@pytest.mark.parametrize(("kind", "level", "expected"), CELLS, ids=[f"{peer}-{level}" for peer, level, _ in CELLS])
-def test_every_peer_at_every_level_has_its_verdict_and_nothing_crosses_in_clear(try_it, ca, kind, level, expected):
+@pytest.mark.parametrize(("kind", "level"), CELLS, ids=[f"{peer}-{level}" for peer, level in CELLS])
+def test_every_peer_at_every_level_has_its_verdict_and_nothing_crosses_in_clear(try_it, ca, matrix, kind, level):
     peer = peer_like(ca, kind)
-    plain = level in {"verify", "secure", "fingerprint", "dane-only, nothing published"}
-    zone = signed() if plain else signed(peer.ee())
-    pins = peer.pins if level == "fingerprint" else ()
-    report, host = try_it(
-        peer, zone, Script(**PEERS[kind].get("script", {})), level=Level(level.partition(",")[0]), pins=pins
-    )
+    zone = signed(peer.ee()) if level.endswith(", TLSA") else signed()
+    policies = Enforced() if level.endswith("MTA-STS") else None
+    pins = peer.pins if level == PINNED else ()
+    script = Script(**PEERS[kind].get("script", {}))
+    report, host = try_it(peer, zone, script, policies=policies, level=Level(level.partition(",")[0]), pins=pins)
     verdict = report.verdict(RITA, History(queued_at=NOW), NOW)
     graced = verdict.action is RETRY and verdict.tls_failed and verdict.alert_staff
-    assert (GRACE if graced else verdict.action) == expected
+    seen(matrix, kind, LEVELS.index(level), GRACE if graced else verdict.action.value)
+    if level == "verify":
+        seen(matrix, kind, -1, f"`{verdict.result_type}`" if verdict.result_type else "-")
     assert verdict.sentence
     later = report.verdict(RITA, History(queued_at=NOW, first_tls_failure_at=NOW - timedelta(hours=1)), NOW)
     assert (later.action is HOLD) == verdict.tls_failed
-    assert bool(host.messages) is (expected is OK)
+    assert bool(host.messages) is (verdict.action is OK)
     assert_nothing_in_clear(host)
+
+
+def seen(matrix, kind, column, cell):
+    """Compare what was seen with the table, or put it there."""
+    if WRITES:
+        matrix.setdefault(kind, ["?"] * (len(LEVELS) + 1))[column] = cell
+    assert matrix[kind][column] == cell
 
 
 @pytest.mark.parametrize("answer", OnTLSFailure)
