@@ -80,12 +80,17 @@ class Compiled:
         """Return the rows for `values`, one for each slot's name."""
         # Not `connection`, which looks for it anew at each touch.
         database = connections[DEFAULT_DB_ALIAS]
-        compiler, sql, params = self._written(database.vendor)
+        convert, sql, params = self._written(database.vendor)
         with database.cursor() as cursor:
             cursor.execute(sql, [param.of(values, database) if isinstance(param, Slot) else param for param in params])
-            found = cursor.fetchall()
-        return list(compiler.results_iter([found], tuple_expected=True))
+            found: list[Row] = cursor.fetchall()
+        return convert(found)
 
-    def _write(self, _vendor: str) -> tuple[Any, str, Row]:
+    def _write(self, _vendor: str) -> tuple[Callable[[list[Row]], list[Row]], str, Row]:
+        """Return what makes Python's values of the database's, the SQL, and its parameters."""
         compiler = self.build(**self._slots).query.get_compiler(connection=connection)
-        return compiler, *compiler.as_sql()
+        sql, params = compiler.as_sql()
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        if not converters:
+            return list, sql, params
+        return lambda found: list(map(tuple, compiler.apply_converters(found, converters))), sql, params

@@ -20,6 +20,7 @@ from django.db.models import Count, Exists, FilteredRelation, Max, Min, OuterRef
 
 from messages_app import audit, sealed_headers, signals, store
 from messages_app.compiled import ListSlot, Row, Slot
+from messages_app.loaded import loaded
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
 from messages_app.places import Place, order_of, ordered
 from messages_app.readers import ForReader
@@ -40,7 +41,6 @@ UNDONE = "undone"
 UNREAD_MOST = 99
 _READABLE = (State.HELD, State.READ)
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
-# In the order of the models: `from_db` takes them so.
 _COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires_at", "ended_at", "claimed_by")
 _MESSAGE = ("reverse_path", "key_commitment", "sealed_headers")
 _GATE = ("policy", "passed_at", "opens_at")
@@ -217,17 +217,16 @@ def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Any]:
 def _copy(row: Row) -> Recipient:
     """Return a copy as `inbox_of` has it from a row of `_page`."""
     pk, message, gate, key_id, sealed_key, *listed = row
-    copy = Recipient.from_db("default", ("id", "message_id", *_COPY_COLUMNS), (pk, message, *listed[: len(_COPY)]))
-    of_message, of_gate = listed[len(_COPY) : -len(_GATE)], listed[-len(_GATE) :]
+    of_copy, of_message, of_gate = listed[: len(_COPY)], listed[len(_COPY) : -len(_GATE)], listed[-len(_GATE) :]
+    copy = loaded(Recipient, _COPY_COLUMNS, (pk, message, *of_copy))
     fields = copy._state.fields_cache  # noqa: SLF001  # documented for `from_db`
-    fields["message"] = Message.from_db("default", ("id", *_MESSAGE), (message, *of_message))
-    fields["gate"] = gate and Gate.from_db("default", ("recipient_id", *_GATE), (gate, *of_gate))
-    wraps = [_Wrap(pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)] if key_id else []
-    vars(copy)["bucket_wraps"] = wraps
+    fields["message"] = loaded(Message, ("id", *_MESSAGE), (message, *of_message))
+    fields["gate"] = gate and loaded(Gate, ("recipient_id", *_GATE), (gate, *of_gate))
+    vars(copy)["bucket_wraps"] = [_Wrap(pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)] if key_id else []
     return copy
 
 
-_COPY_COLUMNS = ["claimed_by_id" if name == "claimed_by" else name for name in _COPY]
+_COPY_COLUMNS = ["id", "message_id", *("claimed_by_id" if name == "claimed_by" else name for name in _COPY)]
 _KEY = {"at": _slot("at", Recipient, "held_at"), "pk": _slot("pk", Recipient, "id")}
 _PAGES = {side: ForReader(partial(_page, side=side), **_KEY) for side in ("", "lt", "gt")}
 

@@ -8,5 +8,8 @@ def pack(*parts: str | bytes) -> bytes:
 
     The lengths make "ab" + "c" and "a" + "bc" different contexts. Text is UTF-8.
     """
-    data = [part.encode() if isinstance(part, str) else part for part in parts]
-    return b"".join([piece for each in data for piece in (len(each).to_bytes(4, "big"), each)])
+    data = []
+    for part in parts:
+        piece = part.encode() if isinstance(part, str) else part
+        data += (len(piece).to_bytes(4, "big"), piece)
+    return b"".join(data)

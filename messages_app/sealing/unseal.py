@@ -30,7 +30,7 @@ def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> Con
     )
     pair = keystore.opened(wrap.key_id)
     try:
-        key = pair.open(bytes(wrap.sealed_key), info, message.pk)
+        key = pair.open(bytes(wrap.sealed_key), info, message.pk.bytes)
     except (InvalidTag, ValueError):
         raise Unopenable("a wrap doesn't open: it, or the envelope that it binds, was changed") from None
     if not hmac.compare_digest(key.commitment, bytes(message.key_commitment)):
