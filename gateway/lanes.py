@@ -53,7 +53,7 @@ def lane(destination: str) -> Iterator[bool]:
 
 def allowed(destination: str) -> int:
     """Return how many drains `destination` may have now; SUSPECT for one that answers nobody."""
-    return min(int(cache.get(_level_key(destination), FIRST)), most())
+    return _within(cache.get(_level_key(destination), FIRST))
 
 
 def learn(destination: str, told: Feedback) -> None:
@@ -67,21 +67,27 @@ def learn(destination: str, told: Feedback) -> None:
         log.warning("lanes.forgotten", error=where(error))
 
 
+def _within(level: int) -> int:
+    return min(int(level), most())
+
+
 def most() -> int:
     """Return how many drains one destination may have at the best of times."""
     return max(int(settings.DESTINATION_CONCURRENCY), 1)
 
 
 def _take(destination: str, token: str) -> str:
-    """Return the slot that is now this caller's, or "" where all are taken. `add` lets one caller have each."""
-    slots = _slots(destination)
-    taken = cache.get_many(slots)
-    return next((slot for slot in slots if slot not in taken and cache.add(slot, token, SLOT_SECONDS)), "")
+    """Return the slot that is now this caller's, or "" where all are taken. `add` lets one caller have each.
+
+    What is allowed and what is taken is asked for at once: a message waits for each question.
+    """
+    found = cache.get_many([_level_key(destination), *_slots(destination, most()), *_slots(destination, SUSPECT)])
+    slots = _slots(destination, _within(found.get(_level_key(destination), FIRST)))
+    return next((slot for slot in slots if slot not in found and cache.add(slot, token, SLOT_SECONDS)), "")
 
 
-def _slots(destination: str) -> list[str]:
-    """Return the slots that a drain of `destination` may take: its own, or those of all that are silent."""
-    level = allowed(destination)
+def _slots(destination: str, level: int) -> list[str]:
+    """Return the slots that a drain of `destination` may take at `level`: its own, or those of all that are silent."""
     name, count = (_digest(destination), level) if level > SUSPECT else (_SUSPECTS, SUSPECT_SLOTS)
     return [f"lane:{name}:{number}" for number in range(count)]
 

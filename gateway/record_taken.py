@@ -94,7 +94,9 @@ def _remember(tried: Sequence[Tried], now: datetime) -> None:
         seen: dict[str, str | datetime] = {"last_sentence": each.verdicts[0].sentence}
         if each.report.tls_verified:
             seen["last_tls_success_at"] = now
-        DomainHistory.objects.update_or_create(domain=each.route.domain, defaults=seen)
+        # Known already, nearly always: one statement in place of four.
+        if not DomainHistory.objects.filter(domain=each.route.domain).update(**seen):
+            DomainHistory.objects.update_or_create(domain=each.route.domain, defaults=seen)
 
 
 def _settle(tried: Sequence[Tried], now: datetime) -> set[UUID]:

@@ -74,7 +74,7 @@ def test_a_lane_is_given_back_when_its_drain_fails():
 
 def test_a_lane_that_another_worker_got_meanwhile_is_left_to_it(monkeypatch):
     with lanes.lane(A):
-        slot = lanes._slots(A)[0]
+        slot = lanes._slots(A, FIRST)[0]
         cache.set(slot, "another's", 60)
     assert cache.get(slot) == "another's"
 
