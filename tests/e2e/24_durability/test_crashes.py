@@ -255,6 +255,11 @@ def database_killed(crashes):
     for promise, data in letters:
         if not promise.heard:
             wait_for(lambda again=(promise, data): crashes.ledger.say(*again), "it is accepted", seconds=60, every=0.5)
+    # What a worker had claimed and could not even read is free when its lease ends.
+    crashes.postern.processes["delivery"].stop(seconds=60)
+    crashes.dead += crashes.ledger.bury()
+    crashes.bury()
+    crashes.start()
     # Until intake has thrown away every connection that broke.
     for number in range(10):
         again = crashes.ledger.write(stage, peer.mailbox(f"s{number}"))
@@ -297,7 +302,7 @@ def disk_full_at_intake(crashes):
     large, data = crashes.ledger.write(stage, peer.mailbox("large"), 2 * LARGE)
     with no_file_over(crashes.postern.processes["smtpd"].pid, LARGE):
         assert not crashes.ledger.say(large, data)
-        assert large.code == 452
+        assert large.code in {451, 452}, "try later: to the operating system a limit is no full disk"
         assert crashes.postern.recipients(large.address) == []
         assert crashes.ledger.hand_over(stage, peer.mailbox("small")).heard
     assert crashes.ledger.say(large, data)
