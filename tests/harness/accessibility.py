@@ -28,6 +28,9 @@ only => axe.run(document, {iframes: false, runOnly: only, resultTypes: ["violati
 SIDEWAYS = """
 () => {
   const width = document.documentElement.clientWidth;
+  // What is squeezed is cut off, and nothing scrolls.
+  const content = document.querySelector("#content, main")?.getBoundingClientRect().width;
+  if (width < 500 && content < 0.6 * width) return [`the content is ${Math.round(content)} wide`];
   if (document.documentElement.scrollWidth <= width) return [];
   const wide = [...document.body.querySelectorAll("*")].filter(each => each.getBoundingClientRect().right > width + 1);
   return [`${document.documentElement.scrollWidth} > ${width}: ` + wide.slice(0, 4).map(
