@@ -16,6 +16,10 @@ class Client:
     browser: str
 
 
+# Where no request is behind what is done.
+NOBODY = Client(None, "")
+
+
 def client_of(request: HttpRequest) -> Client:
     """Return the client of `request`; the address is believed only through as many proxies as are trusted."""
     browser = request.headers.get("user-agent", "")[:BROWSER_LIMIT]

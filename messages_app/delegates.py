@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from messages_app import audit, hold, outgoing, signals
+from messages_app.client import NOBODY, Client
 from messages_app.invitation_letter import build_letter
 from messages_app.models import AuditEvent, Delegation, KeyWrap, Message, Part
 from messages_app.rules.mailbox import fold
@@ -39,8 +40,7 @@ class By:
     """Who acts, and from where."""
 
     user: Any
-    ip: str | None = None
-    browser: str = ""
+    client: Client = NOBODY
 
     @property
     def actor(self) -> str:
@@ -129,7 +129,7 @@ def accept(pk: UUID, *, by: By, now: datetime) -> bool:
             return False
         delegation.delegate, delegation.accepted_at = by.user, now
         _record(audit.Event.DELEGATE_ACCEPTED, delegation, by)
-        signals.delegated.send(accept, delegation=delegation, ip=by.ip, browser=by.browser)
+        signals.delegated.send(accept, delegation=delegation, client=by.client)
     return True
 
 
@@ -160,4 +160,4 @@ def _record(event: audit.Event, delegation: Delegation, by: By, *, message: UUID
     delegate = {"delegate": f"user:{delegation.delegate_id}"} if delegation.delegate_id else {}
     owner = f"user:{delegation.owner_id}"
     facts = {"delegation": str(delegation.pk), "owner": owner, **delegate, **details}
-    audit.record(event, actor=by.actor, ip=by.ip, message=message, **facts)
+    audit.record(event, actor=by.actor, ip=by.client.ip, message=message, **facts)

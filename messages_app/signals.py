@@ -34,7 +34,7 @@ notice_answered = Signal()
 held_together = Signal()
 # domain: str, sentence: str; enforced TLS used to work there, or is promised, and can't be had. Once a day and domain.
 tls_lost = Signal()
-# delegation: Delegation, ip: str | None, browser: str; somebody accepted to read the owner's mail.
+# delegation: Delegation, client: Client; somebody accepted to read the owner's mail.
 delegated = Signal()
 # recipient: Recipient; a held copy that nobody had opened was delivered after all.
 released = Signal()

@@ -1,6 +1,5 @@
 """Delegates of shared mailboxes: staff see them and end them. Only an owner invites: who could would read any mail."""
 
-from allauth.core.internal.httpkit import get_client_ip
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -8,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from messages_app.admin import display
 from messages_app.admin.base import OneByOneAdmin
+from messages_app.client import client_of
 from messages_app.models import Delegation
 
 
@@ -45,4 +45,4 @@ class DelegationAdmin(OneByOneAdmin):
         # Every process loads the admin, port 25's too, which must not load what opens messages.
         from messages_app import delegates  # noqa: PLC0415
 
-        delegates.end(obj, by=delegates.By(request.user, get_client_ip(request)))
+        delegates.end(obj, by=delegates.By(request.user, client_of(request)))

@@ -78,5 +78,4 @@ def _ended(delegation: Delegation, user: Any) -> str:
 
 def by(request: HttpRequest) -> By:
     """Return who acts, for the audit log and the alerts."""
-    client = client_of(request)
-    return By(request.user, client.ip, client.browser)
+    return By(request.user, client_of(request))

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from messages_app import audit, signals
-from messages_app.client import Client, client_of
+from messages_app.client import NOBODY, Client, client_of
 from messages_app.models import Delegation, Gate, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from portal.accounts.flows import gates, known_browser, reset, session_age
@@ -27,18 +27,18 @@ def bind_to_account(recipient: Recipient, **_kwargs: Any) -> None:
 
 
 @receiver(signals.delegated)
-def tell_owner(delegation: Delegation, ip: str | None, browser: str, **_kwargs: Any) -> None:
+def tell_owner(delegation: Delegation, client: Client, **_kwargs: Any) -> None:
     """Tell the owner of a mailbox that a delegate reads it from now on."""
     owner = User.objects.get(pk=delegation.owner_id)
     if isinstance(delegation.delegate, User):
-        tell_of_delegate(owner, delegation.delegate, Client(ip, browser), timezone.now())
+        tell_of_delegate(owner, delegation.delegate, client, timezone.now())
 
 
 @receiver(signals.gated)
 def ask_sender(gate: Gate, **_kwargs: Any) -> None:
     """Ask the sender for approval at once where an account has the copy already."""
     if gate.policy == FirstContactPolicy.SENDER_APPROVAL and gate.recipient.claimed_by_id:
-        ask_for_approval(gate, Client(None, ""), timezone.now())
+        ask_for_approval(gate, NOBODY, timezone.now())
 
 
 @receiver(user_logged_in)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from messages_app import audit, signals
-from messages_app.client import Client
+from messages_app.client import NOBODY
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL
 from portal.accounts.flows import gates
@@ -78,5 +78,5 @@ def claim_missed(user: User, now: datetime) -> list[Recipient]:
     claimed = claim_all(user, user.email, now)
     gates.join(user, claimed)
     for gate in gates.senders_to_ask(claimed).values():
-        ask_for_approval(gate, Client(None, ""), now)
+        ask_for_approval(gate, NOBODY, now)
     return claimed

@@ -24,7 +24,7 @@ def delete_account(user: User, client: Client, now: datetime) -> None:
     with transaction.atomic():
         copies = _delete_copies(user, client, now)
         written = _delete_written(user)
-        delegates.end_all(user, by=delegates.By(user, client.ip, client.browser))
+        delegates.end_all(user, by=delegates.By(user, client))
         for draft in drafts.drafts_of(user):
             drafts.shred(draft)
         audit.record(audit.Event.ACCOUNT_DELETED, actor=f"user:{user.pk}", ip=client.ip, copies=copies, written=written)

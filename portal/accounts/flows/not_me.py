@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from messages_app import audit, standstill
-from messages_app.client import Client
+from messages_app.client import NOBODY, Client
 from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL, State
 from portal.accounts.flows import gates
@@ -75,7 +75,7 @@ def lift(user: User) -> None:
     user.save(update_fields=["frozen_at", "lifted_at", "password"])
     standstill.end(user, timezone.now())
     for gate in gates.senders_to_ask(Recipient.objects.filter(claimed_by=user, state__in=IN_PORTAL)).values():
-        ask_for_approval(gate, Client(None, ""), timezone.now())
+        ask_for_approval(gate, NOBODY, timezone.now())
 
 
 def _hold_again(user: User) -> int:

@@ -244,7 +244,7 @@ def test_a_gate_is_shut_for_the_delegate_who_has_no_say_in_it(office, otto, copy
 
 
 def invite(owner, address=OTTO):
-    return delegates.invite(owner, address, by=By(owner, "192.0.2.1"), now=timezone.now())
+    return delegates.invite(owner, address, by=By(owner, Visitor("192.0.2.1", "")), now=timezone.now())
 
 
 def test_an_invitation_is_a_letter_that_waits_in_the_portal_and_opens_nothing(office, otto, copy):
