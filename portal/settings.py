@@ -84,7 +84,7 @@ if REDIS_URL:
     _REDIS_WAITS = {"socket_connect_timeout": 2, "socket_timeout": 5}
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "portal.cache.KeptRedisCache",
             "LOCATION": REDIS_URL,
             "OPTIONS": dict(_REDIS_WAITS),
         }

@@ -5,6 +5,8 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.models import EmailAddress
 
+from messages_app.compiled import Compiled, Slot
+from messages_app.loaded import loaded
 from portal.accounts.models import User
 
 # No account has this key: looked up where there is nobody to look up.
@@ -30,3 +32,13 @@ class EvenBackend(AuthenticationBackend):
     def _authenticate_by_email(self, email: str, password: str) -> Any:
         checked = (self._check_password(user, password) for user in users_of(email.lower()))
         return next((user for user in checked if user), None)
+
+    def get_user(self, user_id: Any) -> User | None:
+        """Return the account of a session, None where it is gone or switched off. Every page asks."""
+        found = [loaded(User, _COLUMNS, row) for row in _BY_KEY.rows(pk=user_id)]
+        return found[0] if found and self.user_can_authenticate(found[0]) else None
+
+
+_COLUMNS = [field.attname for field in User._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
+_KEY = Slot("pk", User._meta.pk)  # noqa: SLF001  # as above
+_BY_KEY = Compiled(lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS), pk=_KEY)
