@@ -415,6 +415,8 @@ def _part_info(row: Part, key: ContentKey) -> PartInfo:
 def _mark_read(recipient: Recipient, user: Any, now: datetime, ip: str | None) -> None:
     """Go from held to read by a conditional update: a late release or a recall may have been faster."""
     rows = Recipient.objects.visible_to(user).filter(pk=recipient.pk)
+    if recipient.state == State.READ and rows.filter(state=State.READ).exists():
+        return
     if rows.filter(state=State.HELD).update(state=State.READ, read_at=now):
         recipient.state, recipient.read_at = State.READ, now
         message, actor, as_whom = recipient.message_id, f"user:{user.pk}", trail(recipient.claimed_by_id, user)
