@@ -104,9 +104,17 @@ class Valve:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._back))
-                for target, ends in ((self._forth, (near, far)), (self._back_again, (far, near))):
-                    threading.Thread(target=target, args=ends, daemon=True).start()
+                self._connect(near)
+
+    def _connect(self, near: socket.socket) -> None:
+        """Join `near` to the server; where that is down, close it."""
+        try:
+            far = socket.create_connection(("127.0.0.1", self._back))
+        except OSError:
+            near.close()
+            return
+        for target, ends in ((self._forth, (near, far)), (self._back_again, (far, near))):
+            threading.Thread(target=target, args=ends, daemon=True).start()
 
     def _forth(self, near: socket.socket, far: socket.socket) -> None:
         with contextlib.suppress(OSError):
