@@ -13,12 +13,11 @@ from tests.app.portal import url_table
 from tests.app.portal.url_table import PICKUP, STAFF, Row
 from tests.app.portal.url_world import VISITORS, Answer, World, ask, leaks, world_of
 
-# The world is made once, in a transaction that outlives a test; between tests Django closes the connection
-# to every database but one in memory. What a visitor is answered doesn't depend on the database.
-pytestmark = [
-    pytest.mark.django_db(databases="__all__"),
-    pytest.mark.skipif("sqlite" not in settings.DATABASES["default"]["ENGINE"], reason="asked on SQLite"),
-]
+pytestmark = pytest.mark.django_db(databases="__all__")
+# Who may see what, and that nothing shows of the rest, is asked on each database; the rest depends on none.
+on_one_database = pytest.mark.skipif(
+    "sqlite" not in settings.DATABASES["default"]["ENGINE"], reason="asked on SQLite: it depends on no database"
+)
 
 ABSENT = "0190a1b2-0000-7000-8000-000000000000"
 # What stands in an address for Rita's, and what of Rosa's stands there for somebody else's.
@@ -32,8 +31,14 @@ def by_route(rows: list[Row]):
     return pytest.mark.parametrize("row", rows, ids=lambda row: row.route or "/")
 
 
+@pytest.fixture
+def _django_db_helper():
+    """Do nothing for the marker but make databases: for each test it would begin a transaction, and close after it."""
+
+
 @pytest.fixture(scope="module")
 def world(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Make the world once, in a transaction that lasts as long; the databases are open until it ends."""
     with django_db_blocker.unblock(), world_of(tmp_path_factory.mktemp("world")) as made:
         yield made
 
@@ -79,6 +84,7 @@ def test_each_visitor_is_answered_as_the_table_says(world, row):
     assert refused(found) == row.own_words
 
 
+@on_one_database
 @by_route([*PICKUP, *STAFF])
 def test_each_visitor_who_posts_is_answered_as_the_table_says(world, row):
     few = row in STAFF or row.post["owner"] == 405
@@ -87,6 +93,7 @@ def test_each_visitor_who_posts_is_answered_as_the_table_says(world, row):
     assert refused(found) == {}
 
 
+@on_one_database
 @by_route(PICKUP)
 def test_head_is_get_without_a_body(world, row):
     found = asked(world, row, "HEAD", ("anonymous", "owner", "stranger"))
@@ -94,6 +101,7 @@ def test_head_is_get_without_a_body(world, row):
     assert {answer.text for answer in found.values()} == {""}
 
 
+@on_one_database
 @pytest.mark.parametrize("method", METHODS)
 def test_no_page_has_another_method_for_anybody(world, method):
     for row in [*PICKUP, *STAFF]:
@@ -102,6 +110,7 @@ def test_no_page_has_another_method_for_anybody(world, method):
     assert {ask(world, role, method, path).status for role in VISITORS for path in paths[:1]} == {405}
 
 
+@on_one_database
 @by_route([row for row in PICKUP if "owner" in row.post and row.post["owner"] != 405])
 def test_a_post_without_a_token_is_refused(world, row):
     for role in ("anonymous", "owner", "stranger"):
@@ -135,6 +144,7 @@ def test_what_is_somebody_elses_looks_like_what_does_not_exist(world, row):
         assert same(ask(world, role, method, path), path) == same(ask(world, role, method, absent), absent), role
 
 
+@on_one_database
 @by_route(OBJECTS)
 def test_what_is_no_address_is_not_found(world, row):
     odd = ("x", "%00", "0190A1B2-0000-7000-8000-00000000000G")
@@ -144,6 +154,7 @@ def test_what_is_no_address_is_not_found(world, row):
             assert ask(world, role, "GET", path).status in {404, 405}, path
 
 
+@on_one_database
 @by_route([row for row in OBJECTS if "/parts/" in row.address])
 @pytest.mark.parametrize("number", ["0", "99", str(2**31), str(2**63), str(10**30)])
 def test_a_part_that_a_message_does_not_have_is_not_found(world, row, number):
@@ -157,6 +168,7 @@ def test_a_part_that_a_message_does_not_have_is_not_found(world, row, number):
 FORGED = ("x", "A" * 43, "a.b.c", "eyJ1c2VyIjoxfQ:1abcde:" + "A" * 43, "%F0%9F%92%A9", "a" * 500)
 
 
+@on_one_database
 @pytest.mark.parametrize("address", ["release/{}/", "release-lock/{}/", "not-me/{}/"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_every_link_that_is_not_ours_gets_one_answer(world, address, method):

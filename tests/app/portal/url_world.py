@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connections, transaction
 from django.test import Client, override_settings
+from django.test.client import ClientHandler
 from django.utils import timezone
 from fido2 import cose, webauthn
 from fido2.utils import websafe_encode
@@ -90,6 +91,8 @@ class World:
     cookies: dict[str, str] = field(default_factory=dict)
     things: dict[str, Any] = field(default_factory=dict)
     rows: dict[str, Any] = field(default_factory=dict)
+    # All browsers' way in: it loads the middleware once.
+    handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=True))
 
     def __getattr__(self, name: str) -> Any:
         """Return the thing called `name`."""
@@ -190,7 +193,9 @@ def world_of(directory: Path) -> Iterator[World]:
     quick = {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"], "ACCOUNT_RATE_LIMITS": limits}
     # Time stands still: proofs of who is there, and links, are good for minutes.
     still = time_machine.travel(timezone.now(), tick=False)
-    with still, override_settings(**quick), mock.patch.object(mailing, "submit"), rolled_back():
+    # Nobody looks at the contexts of templates; copies of them take a sixth of an answer.
+    unwatched = mock.patch("django.test.client.store_rendered_templates", return_value=None)
+    with still, override_settings(**quick), mock.patch.object(mailing, "submit"), unwatched, rolled_back():
         factories.make_keys(settings, directory)
         world = World()
         _people(world)
@@ -356,6 +361,7 @@ def _staff_rows(world: World) -> None:
 def client_of(world: World, visitor: Visitor) -> Client:
     """Return the browser of `visitor`, which checks CSRF as a real one would be checked."""
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.handler = world.handler
     client.cookies[settings.CSRF_COOKIE_NAME] = CSRF
     if visitor.user:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.cookies[visitor.user]
@@ -393,8 +399,6 @@ def ask(world: World, role: str, method: str, path: str, data: Any = None, *, to
 def _answer(response: Any) -> Answer:
     streamed = getattr(response, "streaming", False)
     content = b"".join(response.streaming_content) if streamed else response.content
-    with suppress(AttributeError):
-        response.close()
     headers = tuple(sorted(response.headers.items()))
     return Answer(
         response.status_code, response.headers.get("Location", ""), content.decode("utf-8", "replace"), headers
