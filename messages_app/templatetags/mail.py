@@ -1,13 +1,14 @@
 """Dates, names and files as the mail pages write them."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.utils import dateformat, timezone
 from django.utils.formats import get_format
+from django.utils.translation import get_language, gettext_noop, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
 
 from messages_app import senders
 from messages_app.models import Message
@@ -38,6 +39,7 @@ class Times:
         self._today = self.local(self._now).date()
         self._formats = {name: get_format(name) for name in ("TIME_FORMAT", "MONTH_DAY_FORMAT", "SHORT_DATE_FORMAT")}
         self._left: dict[int, str] = {}
+        self._language = get_language()
 
     def local(self, moment: datetime) -> datetime:
         """Return `moment` in the reader's time zone."""
@@ -46,10 +48,11 @@ class Times:
     def short(self, moment: datetime) -> str:
         """Return the time for today, the day within the year, and the whole date before."""
         local = self.local(moment)
-        if local.date() == self._today:
-            return dateformat.format(local, self._formats["TIME_FORMAT"])
         within = local.year == self._today.year
-        return dateformat.format(local, self._formats["MONTH_DAY_FORMAT" if within else "SHORT_DATE_FORMAT"])
+        kind = "MONTH_DAY_FORMAT" if within else "SHORT_DATE_FORMAT"
+        if local.date() == self._today:
+            kind = "TIME_FORMAT"
+        return _written(self._language, self._formats[kind], local.replace(second=0, microsecond=0, tzinfo=None))
 
     def left(self, expires_at: datetime) -> str:
         """Return how long until `expires_at`, in whole days; the last day in words."""
@@ -61,6 +64,12 @@ class Times:
     def soon(self, expires_at: datetime) -> bool:
         """Return whether less than a week is left until `expires_at`."""
         return (expires_at - self._now).total_seconds() < _SOON * _DAY
+
+
+@lru_cache(maxsize=4096)
+def _written(_language: str | None, pattern: str, minute: datetime) -> str:
+    """Return a minute by the clock on the wall; a format takes as long as the rest of a line."""
+    return dateformat.format(minute, pattern)
 
 
 def _days(days: int) -> str:
