@@ -11,11 +11,11 @@ class KeptClient(RedisCacheClient):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._kept = cache(self._client)
+        self._kept = cache(self._client)  # type: ignore[attr-defined]  # not in the stubs
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:  # noqa: ARG002, Django's signature
         """Return the client, which threads may share."""
-        return self._kept(connection_pool=self._get_connection_pool(write))
+        return self._kept(connection_pool=self._get_connection_pool(write))  # type: ignore[attr-defined]  # as above
 
 
 class KeptRedisCache(RedisCache):

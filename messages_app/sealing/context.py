@@ -8,7 +8,7 @@ def pack(*parts: str | bytes) -> bytes:
 
     The lengths make "ab" + "c" and "a" + "bc" different contexts. Text is UTF-8.
     """
-    data = []
+    data: list[bytes] = []
     for part in parts:
         piece = part.encode() if isinstance(part, str) else part
         data += (len(piece).to_bytes(4, "big"), piece)
