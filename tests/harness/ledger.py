@@ -50,6 +50,11 @@ with open_raw(recipient.message, unseal.recipient_key(recipient)) as raw:
 ENDED = """
 Recipient.objects.filter(lease_token__in=tokens).update(lease_until=timezone.now())
 """
+# What the hourly tidying does: a worker may have died between a hold and the end of the queue's own wrap.
+TIDY = """
+from messages_app import retention
+retention.shred_spools()
+"""
 # Retries that are planned for later; not of what a host may have already.
 HURRY = """
 Recipient.objects.filter(state="deferred", lease_token=None).exclude(reason="ambiguous").update(
@@ -153,6 +158,7 @@ class Ledger:
 
     def line(self, stage: str) -> Line:
         """Judge a stage that has settled."""
+        self.stack.ask(TIDY)
         line = Line(stage)
         mine = [promise for promise in self.promises if promise.stage == stage]
         rows = self._rows(promise.address for promise in mine)
