@@ -61,7 +61,7 @@ class Intake:
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle)
         self._submitters: Sequence[rules.Submitter] = ()
-        self._judged_by = self._submitters
+        self._judged_by: Sequence[rules.Submitter] = self._submitters
         self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
         self._logins = Logins()
         self._nudging = ExitStack()
