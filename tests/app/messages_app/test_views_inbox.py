@@ -61,6 +61,13 @@ def test_names_and_subjects_are_text_not_markup(rita):
     assert "&lt;script&gt;" in page
 
 
+def test_what_looks_like_a_place_for_a_value_is_text(rita):
+    make_copy(rita, text="x", headers={"subject": "{sender} {0} %s", "from": {"name": "{", "address": "a@b.example"}})
+    page = signed_in(rita).get(reverse("inbox")).content.decode()
+    assert "<bdi>{sender} {0} %s</bdi>" in page
+    assert "<bdi>{</bdi>" in page
+
+
 def test_a_copy_that_does_not_open_hides_no_other(rita):
     make_copy(rita, text="x", headers={"subject": "Whole"})
     broken = make_copy(rita, text="x")
