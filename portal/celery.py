@@ -1,7 +1,6 @@
 """The task queues and the beat schedule: nudges only, never a task that carries content."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,6 @@ __all__ = ["QUEUES", "app", "configure_celery", "make_broker_directories"]
 QUEUES = ("delivery", "hold", "keys", "notices")
 HOUR, DAY = 3600, 86400
 SHORT_SWEEP = 20
-# How long a worker's thread may keep the interpreter while others want it, in seconds. A drain asks the database and
-# the cache twenty times before its first attempt, and waited for its turn after each: 5 ms, as Python has it.
-TURN = 0.0005
 
 broker.install()
 app = Celery("portal")
@@ -82,12 +78,6 @@ def prepare(**_options: Any) -> None:
 
     refuse_to_start_unsafe()
     make_broker_directories()
-
-
-@worker_init.connect
-def take_turns(**_options: Any) -> None:
-    """Let threads that got their answer go on sooner: most of a drain is questions."""
-    sys.setswitchinterval(TURN)
 
 
 @worker_ready.connect

@@ -1,11 +1,10 @@
 """The schedule and the broker's folders."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from portal.celery import HOUR, QUEUES, app, make_broker_directories, schedule, take_turns
+from portal.celery import HOUR, QUEUES, app, make_broker_directories, schedule
 
 
 def entry(sweep: int, task: str) -> dict:
@@ -34,12 +33,3 @@ def test_the_folders_of_the_embedded_broker_are_private(settings, tmp_path: Path
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_in": str(tmp_path / "a" / "queue"), "polling_interval": 1}
     make_broker_directories()
     assert (tmp_path / "a" / "queue").stat().st_mode & 0o777 == 0o700
-
-
-def test_a_workers_threads_take_short_turns():
-    before = sys.getswitchinterval()
-    try:
-        take_turns()
-        assert sys.getswitchinterval() < before
-    finally:
-        sys.setswitchinterval(before)
