@@ -245,7 +245,7 @@ def _send(jobs: Sequence[Job], current: Round) -> None:
     began = time.monotonic()
     try:
         for number, (route, recipients) in enumerate(jobs):
-            if number and time.monotonic() - began > MOST_SECONDS:
+            if number and time.monotonic() - began > MOST_SECONDS and _next_hop(route) not in current.away:
                 queue.give_back(recipients)
                 current.gave_back = True
             elif one := _attempt(route, recipients, current, sending, keys):
