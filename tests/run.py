@@ -24,12 +24,7 @@ sys.path.insert(0, str(REPOSITORY))
 from tests.harness import components  # noqa: E402, the path comes first
 from tests.harness.postgres import postgres  # noqa: E402, as above
 
-CORES = os.cpu_count() or 1
-BY_FILE = ["--dist", "loadfile", "-n"]
-# Scripted peers are waited for in many a unit test: one worker more keeps the cores at work.
-PARALLEL = [*BY_FILE, str(CORES + 1)]
-# End-to-end tests each have servers and a browser: more of them at once take longer.
-END_TO_END = [*BY_FILE, str(CORES)]
+PARALLEL = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
 SUMMARY = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s")
 LEFT_OUT = re.compile(r"^needs .* \(\d+ left out\)$")
 # pytest's exit codes: all passed, no test collected.
@@ -96,7 +91,7 @@ def main() -> int:
     else:
         with postgres() as server:
             run.session("app tests (PostgreSQL)", ["tests/app", *PARALLEL], TEST_DATABASE_URL=server.url())
-    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *END_TO_END])
+    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *PARALLEL])
     return run.finish()
 
 
