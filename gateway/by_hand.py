@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -19,7 +18,6 @@ from gateway.models import HomeDomain
 from gateway.nudges import nudge_on_commit
 from gateway.rules.outcome import Action, Verdict
 from messages_app import audit
-from messages_app.leases import AMBIGUOUS, make_due
 from messages_app.models import Recipient
 from messages_app.rules.states import State
 from messages_app.sealing.notes import seal_note
@@ -41,7 +39,7 @@ class Operator:
 def retry(recipients: Iterable[Recipient], operator: Operator) -> int:
     """Make each row that waits due now; return how many."""
     now = timezone.now()
-    changed = [r for r in recipients if make_due(r, now)]
+    changed = [r for r in recipients if queue.make_due(r, now)]
     for recipient in changed:
         _note(audit.Event.QUEUE_RETRIED, recipient, operator, now)
     for destination in {recipient.destination for recipient in changed}:
@@ -70,7 +68,7 @@ def _end(
     """Take each row as a worker would, say who did it, then do it; return what was taken."""
     now = timezone.now()
     with transaction.atomic():
-        taken = queue.take([r.pk for r in recipients if r.reason != AMBIGUOUS], now)
+        taken = queue.take([r.pk for r in recipients if r.reason != queue.AMBIGUOUS], now)
         for recipient in taken:
             _note(event, recipient, operator, now)
     for _, of_message in groupby(taken, key=lambda recipient: recipient.message_id):
@@ -84,6 +82,5 @@ def _in_state(state: State, recipients: Sequence[Recipient]) -> int:
 
 
 def _note(event: audit.Event, recipient: Recipient, operator: Operator, now: datetime) -> None:
-    who: dict[str, Any] = {"actor": operator.actor, "ip": operator.ip}
-    sealed = seal_note(operator.reason, recipient.pk, now)
-    audit.record(event, message=recipient.message_id, recipient=recipient.pk, **who, **sealed)
+    sealed, pk = seal_note(operator.reason, recipient.pk, now), recipient.pk
+    audit.record(event, actor=operator.actor, ip=operator.ip, message=recipient.message_id, recipient=pk, **sealed)

@@ -98,6 +98,10 @@ class Round:
     progress: Progress = field(default_factory=lambda: Progress(uuid4()))  # of the batch that is worked off
     pace: Pace = field(default_factory=Pace)
 
+    def known(self, route: Route) -> Report | None:
+        """Return what the last attempt showed where the next hop of `route` was found away, None elsewhere."""
+        return self.away.get(_next_hop(route))
+
     def goes_on(self) -> bool:
         """Return whether another batch is to be claimed. What only has to be put off takes no time."""
         if self.away and not self.gave_back:
@@ -144,7 +148,7 @@ def _work_off(batch: Sequence[Recipient], current: Round) -> None:
     jobs = deque(_jobs(batch))
     first = True
     while jobs:
-        if current.is_over() and _next_hop(jobs[0][0]) not in current.away and not first:
+        if current.is_over() and not current.known(jobs[0][0]) and not first:
             queue.give_back(jobs.popleft()[1])
             current.gave_back = True
             continue
@@ -239,13 +243,12 @@ def _send(jobs: Sequence[Job], current: Round) -> None:
     """Send a slice over one connection where the host allows, and record it; what time did not allow is given back."""
     sending = Sending([recipient for _, recipients in jobs for recipient in recipients], current.progress)
     # Where the host is away already, nothing is opened.
-    away = _next_hop(jobs[0][0]) in current.away
-    keys = {} if away else _keys([recipients[0].message for _, recipients in jobs])
+    keys = {} if current.known(jobs[0][0]) else _keys([recipients[0].message for _, recipients in jobs])
     tried: list[Tried] = []
     began = time.monotonic()
     try:
         for number, (route, recipients) in enumerate(jobs):
-            if number and time.monotonic() - began > MOST_SECONDS and _next_hop(route) not in current.away:
+            if number and time.monotonic() - began > MOST_SECONDS and not current.known(route):
                 queue.give_back(recipients)
                 current.gave_back = True
             elif one := _attempt(route, recipients, current, sending, keys):
@@ -288,7 +291,7 @@ def _report(
 
     With a thousand messages and minutes to wait for each greeting the last would be asked about for days.
     """
-    known = current.away.get(_next_hop(route))
+    known = current.known(route)
     if known:
         return Report(known.results, route.policy)
     job = _job(recipients, route, sending, keys[recipients[0].message_id])

@@ -11,7 +11,6 @@ from typing import TypeVar
 import structlog
 from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
 from django.utils import timezone
 
 from gateway import nudges
@@ -23,6 +22,7 @@ from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderTooBig, count_received, field_values
 from gateway.logins import Logins
 from gateway.models import AppPassword, Relay
+from gateway.pool import in_thread
 from gateway.relay_limits import RelayLimits
 from gateway.rules import intake as rules
 from gateway.rules.networks import parse_networks
@@ -173,7 +173,7 @@ class Intake:
 
     def in_pool(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Run `work` in a thread of the pool, its database connection given back at the end."""
-        return self._loop.run_in_executor(self.pool, _in_thread, work)
+        return self._loop.run_in_executor(self.pool, in_thread, work)
 
     def finish(self, arrival: Arrival, blocks: Sequence[bytes]) -> "asyncio.Future[Reply]":
         """Return the reply to come: sealed here or in a thread, committed in the committer's.
@@ -189,7 +189,7 @@ class Intake:
                 blocks = ()
             else:
                 return future
-        self._syncers.submit(_in_thread, lambda: self._complete(arrival, blocks, future))
+        self._syncers.submit(in_thread, lambda: self._complete(arrival, blocks, future))
         return future
 
     def _complete(self, arrival: Arrival, blocks: Sequence[bytes], future: "asyncio.Future[Reply]") -> None:
@@ -327,14 +327,6 @@ def refusal_of(error: Exception) -> Reply:
     log.error("message_not_kept", error=type(error).__name__)
     full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
     return reply.STORAGE_LOW if full else reply.LOCAL_ERROR
-
-
-def _in_thread(work: Callable[[], T]) -> T:
-    try:
-        return work()
-    finally:
-        # Rarely open: bucket keys are known after the first message of a week.
-        connections.close_all()
 
 
 def _commit(group: Sequence[_Pending], landed: Callable[[], None]) -> None:

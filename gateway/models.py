@@ -1,5 +1,7 @@
 """Who may submit, how each domain is reached, and which certificates are trusted there."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -218,3 +220,9 @@ class DomainHistory(models.Model):
 
     def __str__(self) -> str:
         return self.domain
+
+    @classmethod
+    def note(cls, domain: str, **seen: Any) -> None:
+        """Save what `domain` has shown. It is known already, nearly always: one statement in place of four."""
+        if not cls.objects.filter(domain=domain).update(**seen):
+            cls.objects.update_or_create(domain=domain, defaults=seen)

@@ -17,13 +17,15 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from messages_app import audit
-from messages_app.leases import AMBIGUOUS, free
+from messages_app.leases import free
 from messages_app.models import Recipient
 from messages_app.rules.states import State
 
 WAITING = (State.QUEUED, State.DEFERRED)
 # What a worker may have.
 LEASED = (*WAITING, State.SENDING)
+# The reason of a copy that a host may have already: what waits for that is not hurried (decision table, row 21).
+AMBIGUOUS = "ambiguous"
 # Written out: bound values would hide from SQLite that its partial index is meant, and it would read every row.
 _IS_WAITING = RawSQL("state IN ('queued', 'deferred')", [], output_field=BooleanField())
 # RFC 5321 section 4.5.3.1.8: every host takes this many recipients at once.
@@ -69,6 +71,12 @@ def take(pks: Sequence[UUID], now: datetime) -> list[Recipient]:
     rows.update(lease_token=token, lease_until=now + lease())
     taken = Recipient.objects.filter(pk__in=pks, lease_token=token)
     return list(taken.select_related("message").order_by("message_id", "id"))
+
+
+def make_due(recipient: Recipient, now: datetime) -> bool:
+    """Make a row that waits due; False for one that is due, that a worker has, or that a host may have already."""
+    rows = Recipient.objects.filter(free(now), pk=recipient.pk, state__in=WAITING, next_attempt_at__gt=now)
+    return bool(rows.exclude(reason=AMBIGUOUS).update(next_attempt_at=now))
 
 
 def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:

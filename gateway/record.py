@@ -200,7 +200,7 @@ def _remember(route: Route, report: Report, judged: Sequence[Judged], now: datet
         seen["last_tls_success_at"] = now
     if any(j.verdict.tls_failed for j in judged):
         seen["last_tls_failure_at"] = now
-    DomainHistory.objects.update_or_create(domain=route.domain, defaults=seen)
+    DomainHistory.note(route.domain, **seen)
 
 
 def _delivered(judged: Judged, now: datetime) -> None:

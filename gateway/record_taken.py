@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -91,12 +92,10 @@ def _event(verdict: Verdict, recipient: Recipient, now: datetime) -> AuditEvent:
 def _remember(tried: Sequence[Tried], now: datetime) -> None:
     """Note what each domain has shown: a success makes it sticky."""
     for each in {one.route.domain: one for one in tried}.values():
-        seen: dict[str, str | datetime] = {"last_sentence": each.verdicts[0].sentence}
+        seen: dict[str, Any] = {"last_sentence": each.verdicts[0].sentence}
         if each.report.tls_verified:
             seen["last_tls_success_at"] = now
-        # Known already, nearly always: one statement in place of four.
-        if not DomainHistory.objects.filter(domain=each.route.domain).update(**seen):
-            DomainHistory.objects.update_or_create(domain=each.route.domain, defaults=seen)
+        DomainHistory.note(each.route.domain, **seen)
 
 
 def _settle(tried: Sequence[Tried], now: datetime) -> set[UUID]:

@@ -6,7 +6,6 @@ what may be seen and changed there is asked in one place.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -145,8 +144,7 @@ def _act(name: str, rows: Sequence[Recipient], request: HttpRequest, *, reason: 
     # Every process loads the admin, port 25's too, which must not load what opens messages.
     from gateway import by_hand  # noqa: PLC0415
 
-    who: dict[str, Any] = by_whom(request)
-    operator = by_hand.Operator(reason=reason, **who)
+    operator = by_hand.Operator(reason=reason, **by_whom(request))
     if name == "retry":
         return by_hand.retry(rows, operator)
     return by_hand.hold(rows, operator) if name == "hold" else by_hand.drop(rows, operator, silently=not tell)

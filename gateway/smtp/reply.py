@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-_FIRST_ERROR = 400
-
 
 @dataclass(frozen=True)
 class Reply:
@@ -13,11 +11,6 @@ class Reply:
     code: int
     status: str
     text: str
-
-    @property
-    def is_error(self) -> bool:
-        """Whether the reply refuses: 4yz for now, 5yz for good."""
-        return self.code >= _FIRST_ERROR
 
     @cached_property
     def line(self) -> bytes:
