@@ -104,7 +104,8 @@ def _links(last: AuditLink | None, events: list[AuditEvent]) -> Iterator[AuditLi
 def _sign(link: AuditLink) -> None:
     """Sign the head, never before the one before it: a clock that was set back is no tampering."""
     newest = AuditHead.objects.order_by("-sequence").values_list("signed_at", flat=True).first()
-    at = max(timezone.now(), newest or timezone.now())
+    now = timezone.now()
+    at = max(now, newest or now)
     signature = keyring.sign(head_bytes(link.sequence, bytes(link.hash), at))
     AuditHead.objects.create(sequence=link.sequence, hash=link.hash, signed_at=at, signature=signature)
 

@@ -10,9 +10,7 @@ from django.utils import timezone
 from messages_app import audit, pickup, retention, signals
 from messages_app.models import Recipient
 from messages_app.rules.standing import Standing
-from messages_app.rules.states import State
-
-_DELETABLE = [State.HELD, State.READ]
+from messages_app.rules.states import READABLE, State
 
 
 def may_delete(recipient: Recipient, user: Any) -> bool:
@@ -38,7 +36,7 @@ def delete(copies: Sequence[Recipient], user: Any, *, now: datetime, ip: str | N
 
 def _delete(recipient: Recipient, user: Any, now: datetime, ip: str | None) -> bool:
     """Delete one copy by a conditional update; return whether this call did it."""
-    rows = Recipient.objects.filter(pk=recipient.pk, claimed_by=user.pk, state__in=_DELETABLE)
+    rows = Recipient.objects.filter(pk=recipient.pk, claimed_by=user.pk, state__in=READABLE)
     if not rows.update(state=State.DELETED, ended_at=now):
         return False
     # Read since the caller looked: then the sender must not hear that nobody did.

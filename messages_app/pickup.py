@@ -28,7 +28,7 @@ from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.rights import Right
 from messages_app.rules.scans import Verdict
 from messages_app.rules.standing import Lock, Locks, Standing, standing
-from messages_app.rules.states import State
+from messages_app.rules.states import READABLE, State
 from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
@@ -39,7 +39,6 @@ from messages_app.sealing.stream import OpeningReader
 UNDONE = "undone"
 # More than these nobody counts: it would take a whole mailbox for each page of it.
 UNREAD_MOST = 99
-_READABLE = (State.HELD, State.READ)
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
 _COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires_at", "ended_at", "claimed_by")
 _MESSAGE = ("reverse_path", "key_commitment", "sealed_headers")
@@ -270,7 +269,7 @@ def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient,
     return copies.values_list("conversation").annotate(
         count=Count("pk"),
         unread=Count("pk", filter=_is_unread(user, now)),
-        ends_at=Min("expires_at", filter=Q(state__in=_READABLE)),
+        ends_at=Min("expires_at", filter=Q(state__in=READABLE)),
     )
 
 

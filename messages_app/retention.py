@@ -8,11 +8,9 @@ from django.db.models import Exists, OuterRef
 
 from messages_app import audit, signals
 from messages_app.models import KeyWrap, Message, Recipient
-from messages_app.rules.states import UNDECIDED, State
+from messages_app.rules.states import READABLE, UNDECIDED, State
 from messages_app.sealing import shred
 from messages_app.sealing.buckets import bucket_ends
-
-_EXPIRING = [State.HELD, State.READ]
 
 
 def due_messages(now: datetime) -> Iterator[Message]:
@@ -20,14 +18,14 @@ def due_messages(now: datetime) -> Iterator[Message]:
 
     All of them, once each: with a limit, those that can't be ended would keep the others from their end.
     """
-    due = Recipient.objects.filter(state__in=_EXPIRING, expires_at__lte=now).order_by("expires_at")
+    due = Recipient.objects.filter(state__in=READABLE, expires_at__lte=now).order_by("expires_at")
     for pk in dict.fromkeys(due.values_list("message", flat=True)):
         yield Message.objects.get(pk=pk)
 
 
 def due_recipients(message: Message, now: datetime) -> list[Recipient]:
     """Return the recipients of `message` whose copies are due."""
-    return list(message.recipients.filter(state__in=_EXPIRING, expires_at__lte=now))
+    return list(message.recipients.filter(state__in=READABLE, expires_at__lte=now))
 
 
 @transaction.atomic
@@ -52,9 +50,7 @@ def expire(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
 
 def _leave_portal(recipient: Recipient, now: datetime) -> bool:
     # Read since the caller looked: then its report would say that nobody opened it. The next round ends it.
-    rows = Recipient.objects.filter(
-        pk=recipient.pk, state__in=_EXPIRING, expires_at__lte=now, read_at=recipient.read_at
-    )
+    rows = Recipient.objects.filter(pk=recipient.pk, state__in=READABLE, expires_at__lte=now, read_at=recipient.read_at)
     return bool(rows.update(state=State.EXPIRED, ended_at=now))
 
 

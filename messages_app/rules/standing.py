@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from messages_app.rules.gate import OPEN, Closed, GateState
-from messages_app.rules.states import State
+from messages_app.rules.states import READABLE, State
 
 
 class Standing(StrEnum):
@@ -56,7 +56,7 @@ def standing(
     A copy whose time is over counts as expired before the sweep has come by, and
     a gate or a lock covers only what could be read otherwise.
     """
-    if state not in {State.HELD, State.READ}:
+    if state not in READABLE:
         return _ENDS.get(state, Standing.GONE)
     if expires_at is not None and expires_at <= now:
         return Standing.EXPIRED

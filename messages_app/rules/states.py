@@ -49,6 +49,8 @@ EDGES: dict[State, frozenset[State]] = {
 UNDECIDED = frozenset({S.QUEUED, S.SENDING, S.AMBIGUOUS, S.DEFERRED})
 # States in which the copy can be picked up: a bucket wrap stands.
 IN_PORTAL = frozenset({S.HELD, S.READ, S.RELEASING})
+# Those of them in which its reader can open it, delete it, or let its time run out.
+READABLE = frozenset({S.HELD, S.READ})
 
 
 def may_become(before: State, after: State) -> bool:

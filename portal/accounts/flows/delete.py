@@ -7,7 +7,7 @@ from django.db import transaction
 from messages_app import audit, delegates, deletion, drafts
 from messages_app.client import Client
 from messages_app.models import KeyWrap, Recipient
-from messages_app.rules.states import State
+from messages_app.rules.states import READABLE
 from messages_app.sealing import shred
 from portal.accounts.flows.sign_out import end_sessions
 from portal.accounts.models import User
@@ -35,7 +35,7 @@ def delete_account(user: User, client: Client, now: datetime) -> None:
 
 def _delete_copies(user: User, client: Client, now: datetime) -> int:
     """Return how many copies were shredded; their senders hear of it."""
-    readable = Recipient.objects.filter(claimed_by=user, state__in=[State.HELD, State.READ])
+    readable = Recipient.objects.filter(claimed_by=user, state__in=READABLE)
     return deletion.delete(list(readable.select_related("message")), user, now=now, ip=client.ip, account=True)
 
 
