@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from tests.harness import components
 
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if E2E in item.path.parents:
             item.add_marker("e2e")
+
+
+@pytest.fixture(autouse=True)
+def _language_of_the_settings() -> None:
+    """Begin each test without the language that the last request of another left in this thread."""
+    translation.deactivate()
 
 
 @pytest.hookimpl(tryfirst=True)
