@@ -1,8 +1,10 @@
-"""Why a copy is kept here or came back, in the reader's language; the evidence itself is English."""
+"""Why a copy is kept here or came back, in words for everybody; the evidence beside them is English and technical."""
 
 from typing import Protocol
 
 from django.utils.translation import get_language, gettext, gettext_noop
+
+from messages_app.bidi import isolated
 
 # A copy that was delivered, and came back.
 RETURNED = "returned"
@@ -51,15 +53,23 @@ class Kept(Protocol):
 
 def plain(copy: Kept) -> str:
     """Return the sentence for the copy's state in the active language, or "" where there are no words for it."""
-    if _is_english():
-        return copy.reason_text
     return gettext(WORDS[copy.reason]) if copy.reason in WORDS else ""
 
 
 def evidence(copy: Kept) -> str:
-    """Return the English sentence that names the server, where `plain` says it in other words."""
-    return "" if _is_english() else copy.reason_text
+    """Return the English sentence that names the server and what it did, for those who can put it right."""
+    return copy.reason_text
 
 
-def _is_english() -> bool:
-    return (get_language() or "en").startswith("en")
+def evidence_label() -> str:
+    """Return what stands before the evidence: readers of another language are told that it is in English."""
+    is_english = (get_language() or "en").startswith("en")
+    return "Technical detail:" if is_english else gettext("Technical detail, in English:")
+
+
+def in_one(copy: Kept) -> str:
+    """Return both in one line, for where there is no room for two, as far as they are known."""
+    words = plain(copy)
+    if not words or not copy.reason_text:
+        return words or copy.reason_text
+    return f"{words} ({isolated(copy.reason_text)})"

@@ -146,7 +146,7 @@ def of_delivery(recipient: Recipient) -> Delivery:
     """Return how far the copy of `recipient` has come, in words for whoever wrote the message."""
     state = State(recipient.state)
     if state is State.BOUNCED or (state is State.DELIVERED and recipient.reason == reasons.RETURNED):
-        why = reasons.plain(recipient) or _("Their mail server refused it.")
+        why = reasons.in_one(recipient) or _("Their mail server refused it.")
         return Delivery("danger", _("Could not be delivered"), why)
     if state is State.DEFERRED:
         return Delivery("accent", _("On its way"), _("It could not be handed over yet; we keep trying."))
@@ -162,7 +162,7 @@ def _waiting(recipient: Recipient) -> Delivery:
         "address": isolated(recipient.address),
         "until": _day(recipient.expires_at),
     }
-    return Delivery("accent", _("Waiting in the portal"), f"{told} {reasons.plain(recipient)}".strip())
+    return Delivery("accent", _("Waiting in the portal"), f"{told} {reasons.in_one(recipient)}".strip())
 
 
 # The label of several copies together is that of the first one found in this order.

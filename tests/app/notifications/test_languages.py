@@ -44,11 +44,12 @@ def test_a_report_says_why_in_its_language_and_labels_the_english_evidence(repor
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: type(report).__name__)
-def test_in_english_the_evidence_is_the_reason_and_said_once(report):
+def test_in_english_the_reason_is_in_plain_words_and_the_evidence_is_said_once(report):
     composed = mail.compose(report)
-    for text in (composed.body, composed.alternatives[0].content):
+    for text in (composed.body, unescape(composed.alternatives[0].content)):
+        assert text.index(reasons.WORDS[COPY.reason]) < text.index("Technical detail:") < text.index(EVIDENCE)
         assert text.count(EVIDENCE) == 1
-        assert "Technical detail" not in text
+        assert "in English" not in text
 
 
 def test_where_there_are_no_words_for_a_reason_the_evidence_stands_alone():
