@@ -230,10 +230,19 @@ class Case:
         """Return the first host's result of one of `classes`."""
         return next((result for result in self.results if result.class_ in classes), None)
 
+    def last(self, *classes: Class) -> HostResult | None:
+        """Return the last host's result of one of `classes`."""
+        return next((result for result in reversed(self.results) if result.class_ in classes), None)
+
     @property
     def sticky(self) -> bool:
         """Whether TLS is to be expected there: it was had within 90 days, or is promised by the domain or by staff."""
         return self.history.sticky or any(result.level in PROMISES for result in self.results)
+
+    @property
+    def has_verified_tls(self) -> bool:
+        """Whether a host proved what was asked of it, and only put the message off (row 16): nobody can forge that."""
+        return any(r.class_ is Class.TEMP and r.protocol and not r.result_type for r in self.results)
 
 
 def judge(results: Sequence[HostResult], recipient: str, policy: Policy, history: History, now: datetime) -> Verdict:
@@ -307,8 +316,12 @@ def _oversize(case: Case) -> Verdict | None:
 
 
 def _tls_failed(case: Case) -> Verdict | None:
-    """Enforced TLS can't be had: wait as long as it may be an accident or an attack, then go the other way."""
-    if not (result := case.first(Class.TLSFAIL) or case.first(Class.TLSFAIL_SOFT)):
+    """Enforced TLS can't be had: wait as long as it may be an accident or an attack, then go the other way.
+
+    Where one host has it and asks to come again (greylisting), the message can go that way: never the portal (row 16).
+    """
+    result = case.first(Class.TLSFAIL) or case.first(Class.TLSFAIL_SOFT)
+    if result is None or case.has_verified_tls:
         return None
     sticky, home = case.sticky, case.history.home
     at = None if home else _look_again(case)
@@ -342,7 +355,7 @@ def _without_tls(case: Case, result: HostResult) -> Verdict:
 
 def _temporary(case: Case) -> Verdict:
     """Everything else is temporary: retried, never held."""
-    result = case.results[-1] if case.results else NOTHING_TRIED
+    result = case.last(Class.TEMP) or (case.results[-1] if case.results else NOTHING_TRIED)
     return replace(_retry_later(case, result, reason="temporary"), result_type=result.result_type)
 
 

@@ -115,6 +115,33 @@ def test_some_hosts_without_tls_and_some_unreachable_hold_after_the_grace():
     assert decide(TLSFAIL, TEMP, first_tls_failure_at=NOW - HOUR).action is Action.HOLD
 
 
+@pytest.mark.parametrize("elapsed", [0, 60, 600])
+@pytest.mark.parametrize("sticky", [True, False])
+def test_row_16_a_host_that_proved_its_tls_and_puts_off_never_leads_to_the_portal(elapsed, sticky):
+    greylisting = host(Class.TEMP, protocol="TLSv1.3", smtp_code=450)
+    for results in ([TLSFAIL, greylisting], [greylisting, SOFT]):
+        verdict = decide(*results, sticky=sticky, first_tls_failure_at=NOW - elapsed * MINUTE)
+        assert (verdict.action, wait(verdict), verdict.smtp_code) == (Action.RETRY, 5, 450)
+        assert (verdict.tls_failed, verdict.alert_staff, verdict.result_type) == (False, False, "")
+
+
+def test_tls_that_was_had_and_not_proved_is_none():
+    unproved = host(Class.TEMP, protocol="TLSv1.3", result_type="dnssec-invalid")
+    assert decide(TLSFAIL, unproved, first_tls_failure_at=NOW - HOUR).action is Action.HOLD
+
+
+@pytest.mark.parametrize("level", ["dane", "mta-sts", "fingerprint"])
+def test_a_promise_makes_sticky_even_where_nothing_was_ever_delivered(level):
+    verdict = decide(host(Class.TLSFAIL, level=level))
+    assert (verdict.action, wait(verdict), verdict.alert_staff) == (Action.RETRY, 1, True)
+
+
+@pytest.mark.parametrize("level", ["verify", "secure", "dane-only"])
+def test_where_nothing_is_promised_nothing_is_waited_for(level):
+    verdict = decide(host(Class.TLSFAIL, level=level))
+    assert (verdict.action, verdict.alert_staff) == (Action.HOLD, False)
+
+
 def test_unreachable_hosts_are_never_a_reason_to_hold():
     """If the MX is down the notice can't arrive either."""
     assert decide(TEMP, first_tls_failure_at=NOW - 3 * HOUR, failures=9).action is Action.RETRY
