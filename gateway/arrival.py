@@ -43,13 +43,15 @@ class Arrival:
 
     def __init__(self, client: Client, envelope: Envelope, *, relay: str, host: str, now: datetime) -> None:
         self.message = _describe(client, envelope, relay, now)
-        line = received_line(client, host=host, message_id=str(self.message.pk), at=now, smtputf8=envelope.smtputf8)
+        line = received_line(client, host=host, message_id=str(self.message.id), at=now, smtputf8=envelope.smtputf8)
         self.rewriter = HeaderRewriter(line)
         self._mailboxes = unique(envelope.recipients)
         self._wishes = envelope.wishes
-        self._key = ContentKey.new(self.message.pk)
-        self._spool = SealedSpool(self.message.pk, PART)
+        self._key = ContentKey.new(self.message.id)
+        self._spool = SealedSpool(self.message.id, PART)
         self._writer: SealingWriter | None = None
+        # All of it, where it came in one piece.
+        self._sealed: bytes | None = None
 
     def seal(self, blocks: Sequence[bytes]) -> None:
         """Seal the next blocks. Raises OSError where the disk does."""
@@ -58,6 +60,17 @@ class Arrival:
         for block in blocks:
             self._writer.write(block)
             self.message.size += len(block)
+            # Many clients send 8 bits without BODY=8BITMIME: it is by what they are that the next host is asked.
+            self.message.body_8bit = self.message.body_8bit or not block.isascii()
+
+    def seal_rest(self, blocks: Sequence[bytes]) -> None:
+        """Seal the last blocks; a message that `is_small` in one go. Raises OSError where the disk does."""
+        if self._sealed is None and self.is_small(blocks):
+            content = b"".join(blocks)
+            self._sealed = self._key.seal_whole(PART, content)
+            self.message.size = len(content)
+        elif blocks:
+            self.seal(blocks)
 
     def is_small(self, blocks: Sequence[bytes]) -> bool:
         """Return whether `blocks` are the whole message and stay in its row: sealing them touches no disk."""
@@ -68,7 +81,8 @@ class Arrival:
 
         May be called again where it failed. Raises OSError, or SealingError where there is no trusted bucket key.
         """
-        self.seal([])
+        if self._sealed is None:
+            self.seal([])
         if self._writer is not None:
             self._writer.close()
         message = self.message
@@ -79,7 +93,7 @@ class Arrival:
         recipients = [_recipient(message, mailbox, wishes.get(mailbox, _NO_WISH), now) for mailbox in self._mailboxes]
         accepted = Accepted(message, recipients, self._wrap(recipients, now), unknown)
         # Last: until here `abort` removes everything.
-        message.sealed_raw = self._spool.finish()
+        message.sealed_raw = self._spool.finish() if self._sealed is None else self._sealed
         return accepted
 
     def abort(self) -> None:
@@ -90,7 +104,7 @@ class Arrival:
         bucket, kind = spool_bucket(now.date()), KeyWrap.Type.SPOOL.value
         addresses = [recipient.address for recipient in recipients]
         sealed = seal.seal_key(self._key, message=self.message, recipients=addresses, kind=kind, bucket_id=bucket)
-        return _key_wrap(message_id=self.message.pk, type=kind, key_id=bucket, sealed_key=sealed)
+        return _key_wrap(message_id=self.message.id, type=kind, key_id=bucket, sealed_key=sealed)
 
 
 def unique(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
@@ -143,7 +157,7 @@ def _note_asked(message: Message, header: bytes) -> int:
 
 def _recipient(message: Message, mailbox: Mailbox, wish: ReportWish, now: datetime) -> Recipient:
     row = _copy(
-        message_id=message.pk,
+        message_id=message.id,
         address=mailbox.address,
         mailbox=fold(mailbox.address),
         destination=domain_of(mailbox.address),
