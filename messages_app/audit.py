@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from messages_app.compiled_insert import CompiledInsert
 from messages_app.models import AuditEvent
 
 
@@ -88,6 +89,11 @@ def record(
     **details: Any,
 ) -> AuditEvent:
     """Write `event` as part of the running transaction; `details` are metadata, never content."""
-    return AuditEvent.objects.create(
+    row = AuditEvent(
         at=timezone.now(), event=event, actor=actor, ip=ip, message_id=message, recipient_id=recipient, details=details
     )
+    _EVENTS.insert(row)
+    return row
+
+
+_EVENTS = CompiledInsert(AuditEvent)

@@ -149,9 +149,11 @@ def trail(owner_pk: Any, user: Any) -> dict[str, Any]:
     return {} if owner_pk in {None, user.pk} else {"delegate_of": f"user:{owner_pk}"}
 
 
-def _locks(owner_pk: Any, user: Any) -> Locks:
+def _locks(owner_pk: Any, user: Any) -> Lock | Locks:
     """Return what is shut for `user` in the mailbox of `owner_pk`: a lock of either counts."""
-    return Locks(lock_of(user), *(lock_of(owner) for owner in owners_of(user) if owner.pk == owner_pk))
+    if not (owners := owners_of(user)):
+        return lock_of(user)
+    return Locks(lock_of(user), *(lock_of(owner) for owner in owners if owner.pk == owner_pk))
 
 
 def standing_of(recipient: Recipient, user: Any, now: datetime) -> Standing:
@@ -168,7 +170,9 @@ def standing_of(recipient: Recipient, user: Any, now: datetime) -> Standing:
 
 def gate_of(recipient: Recipient) -> Gate | None:
     """Return the copy's first-contact policy, None where the mailed code was enough."""
-    gate: Gate | None = getattr(recipient, "gate", None)
+    known = recipient._state.fields_cache  # noqa: SLF001  # where Django keeps what was joined
+    # Where there is none, Django composes an error each time that somebody asks.
+    gate: Gate | None = known["gate"] if "gate" in known else getattr(recipient, "gate", None)
     return gate
 
 
@@ -237,8 +241,7 @@ def _envelopes(_user: Any, ids: Sequence[Any]) -> QuerySet[Recipient, Any]:
 _ENVELOPES = ForReader(_envelopes, ids=ListSlot("ids", Message._meta.pk))  # noqa: SLF001  # Django's documented API
 
 
-@dataclass(frozen=True)
-class Counted:
+class Counted(NamedTuple):
     """A conversation in numbers: copies received, those unread, replies written; when the first copy ends."""
 
     received: int = 0

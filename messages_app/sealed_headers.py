@@ -44,7 +44,7 @@ def seal(key: ContentKey, headers: Headers) -> bytes:
 
 def unseal(key: ContentKey, sealed: Buffer | None) -> Headers:
     """Return the headers in `sealed`. Raises sealing.errors.Broken."""
-    headers: Headers = json.loads(key.open_field(FIELD, bytes(sealed or b"")))
+    headers: Headers = json.loads(key.open_field(FIELD, bytes(sealed or b"")).decode())
     return headers
 
 

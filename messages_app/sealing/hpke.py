@@ -6,6 +6,7 @@ closed to a quantum computer, and to one that breaks ML-KEM alone.
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
@@ -24,6 +25,39 @@ def public_key(raw: bytes) -> MLKEM768X25519PublicKey:
         MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC]),
         X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC:]),
     )
+
+
+class Binding(NamedTuple):
+    """What a wrap is bound to: whose data key of which message it is, in which bucket, and the envelope."""
+
+    message_id: UUID
+    kind: str
+    bucket_id: str
+    # Of whom the wrap is; at most one of both.
+    recipient: UUID | None
+    author: Any
+    reverse_path: str
+    # All addresses of the envelope.
+    recipients: tuple[str, ...]
+
+    @property
+    def owner(self) -> str:
+        """Return whose it is in words: "" for a message on its way."""
+        if self.recipient is not None:
+            return f"recipient:{self.recipient}"
+        return "" if self.author is None else f"author:{self.author}"
+
+    @property
+    def info(self) -> bytes:
+        """Return the HPKE `info`."""
+        return wrap_info(
+            message_id=self.message_id,
+            kind=self.kind,
+            bucket_id=self.bucket_id,
+            owner=self.owner,
+            reverse_path=self.reverse_path,
+            recipients=self.recipients,
+        )
 
 
 def wrap_info(

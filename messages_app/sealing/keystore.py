@@ -51,13 +51,21 @@ def opened(bucket_id: str) -> KeyPair:
     """Return the bucket's key pair, from memory where it was opened a moment ago. Raises `Unopenable`."""
     now = time.monotonic()
     key = key_directory(), bucket_id
-    for stale in [key for key, (since, _) in list(_opened.items()) if now - since >= CACHE_SECONDS]:
-        _opened.pop(stale, None)
+    _drop_stale(now)
     # Looked up once: another thread may drop it at any moment.
     found = _opened.get(key)
     if found is None:
         found = _opened[key] = (now, load(bucket_id))
     return found[1]
+
+
+def _drop_stale(now: float) -> None:
+    """Drop the keys whose time is over. The first is the oldest, and mostly that is all there is to see."""
+    oldest = next(iter(list(_opened.values())), None)
+    if oldest is None or now - oldest[0] < CACHE_SECONDS:
+        return
+    for stale in [key for key, (since, _) in list(_opened.items()) if now - since >= CACHE_SECONDS]:
+        _opened.pop(stale, None)
 
 
 def forget() -> None:

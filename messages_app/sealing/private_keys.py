@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import shake_256
-from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
 from messages_app.sealing.content import ContentKey
-from messages_app.sealing.hpke import SUITE
+from messages_app.sealing.hpke import SUITE, Binding
 
 SEED = 32
 # So many data keys are kept beside the bucket key that opened them: 3 KB each.
@@ -26,15 +25,15 @@ KEPT = 1024
 class KeyPair:
     """A bucket's private key, and its public half as 1216 bytes.
 
-    `open` returns a message's data key, by the sealed bytes, the `info` that they are bound to, and
-    the message's id (16 bytes); InvalidTag or ValueError where they don't fit. What it opened it keeps: to open
-    one costs 0.12 ms, and a list shows fifty. Other bytes or another envelope are opened, and
-    refused, anew; and what is kept goes with this object: it never outlives the key that opens it.
+    `open` returns a message's data key, by the sealed bytes and what they are bound to; InvalidTag or
+    ValueError where they don't fit. What it opened it keeps: to open one costs 0.12 ms, and a list shows
+    fifty. Other bytes or another envelope are opened, and refused, anew; and what is kept goes with
+    this object: it never outlives the key that opens it.
     """
 
     private: MLKEM768X25519PrivateKey
     public: bytes
-    open: Callable[[bytes, bytes, bytes], ContentKey]
+    open: Callable[[bytes, Binding], ContentKey]
 
 
 def key_pair(seed: bytes) -> KeyPair:
@@ -47,9 +46,9 @@ def key_pair(seed: bytes) -> KeyPair:
     return KeyPair(private, public, _opener(private))
 
 
-def _opener(private: MLKEM768X25519PrivateKey) -> Callable[[bytes, bytes, bytes], ContentKey]:
+def _opener(private: MLKEM768X25519PrivateKey) -> Callable[[bytes, Binding], ContentKey]:
     @lru_cache(maxsize=KEPT)
-    def opened(sealed: bytes, info: bytes, message_id: bytes) -> ContentKey:
-        return ContentKey(SUITE.decrypt(sealed, private, info), UUID(bytes=message_id))
+    def opened(sealed: bytes, binding: Binding) -> ContentKey:
+        return ContentKey(SUITE.decrypt(sealed, private, binding.info), binding.message_id)
 
     return opened

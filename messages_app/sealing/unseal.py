@@ -10,7 +10,7 @@ from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.sealing import keystore
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Unopenable
-from messages_app.sealing.hpke import wrap_info
+from messages_app.sealing.hpke import Binding
 
 
 def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> ContentKey:
@@ -20,28 +20,17 @@ def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> Con
     the reverse-path or any recipient was changed, or the bucket key is gone;
     `RingError` in a process without keys.
     """
-    info = wrap_info(
-        message_id=message.pk,
-        kind=str(wrap.type),
-        bucket_id=wrap.key_id,
-        owner=_owner(wrap),
-        reverse_path=message.reverse_path,
-        recipients=recipients,
-    )
-    pair = keystore.opened(wrap.key_id)
+    bucket, addresses = wrap.key_id, tuple(recipients)
+    whose = wrap.recipient_id, wrap.author_id
+    binding = Binding(message.pk, str(wrap.type), bucket, *whose, message.reverse_path, addresses)
+    pair = keystore.opened(bucket)
     try:
-        key = pair.open(bytes(wrap.sealed_key), info, message.pk.bytes)
+        key = pair.open(bytes(wrap.sealed_key), binding)
     except (InvalidTag, ValueError):
         raise Unopenable("a wrap doesn't open: it, or the envelope that it binds, was changed") from None
     if not hmac.compare_digest(key.commitment, bytes(message.key_commitment)):
         raise Unopenable("a wrap holds another data key than the message was sealed with")
     return key
-
-
-def _owner(wrap: KeyWrap) -> str:
-    if wrap.recipient_id is not None:
-        return f"recipient:{wrap.recipient_id}"
-    return "" if wrap.author_id is None else f"author:{wrap.author_id}"
 
 
 def spool_key(message: Message) -> ContentKey:

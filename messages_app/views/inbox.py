@@ -1,8 +1,7 @@
 """The list of what was received: a line a conversation."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,8 +20,7 @@ from messages_app.views.access import client_ip, signed_in
 from messages_app.views.paging import beyond, cursor, paged, place_of
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the inbox. Headers are open only where the message may be read.
 
     `counted` is its conversation in numbers, where the line stands for all of it.
