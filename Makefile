@@ -43,7 +43,7 @@ lock: $(DEV) ## make both locks anew from pyproject.toml (hashes, no registry ad
 	@tools/lock $(BIN)
 
 screenshots: $(DEV) ## pictures of every page and state, at 390 and 1280 pixels, light and dark, in screenshots/
-	@SCREENSHOTS=screenshots $(BIN)/pytest -m e2e tests/e2e/14_accessibility/test_pages.py $(ARGS)
+	@$(BIN)/pytest -n 2 --dist worksteal -p no:randomly tests/e2e/14_accessibility/pictures.py $(ARGS)
 
 clean: ## remove the virtual environment and caches; var/ (data and keys) stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -116,10 +116,9 @@ CHECKS = (
 
 @dataclass
 class Inspector:
-    """Looks at one browser's pages, each in both schemes and widths; keeps their pictures in `folder`."""
+    """Looks at one browser's pages, each in both schemes and widths."""
 
     page: Page
-    folder: Path | None = None
     # What was found, by check, each with the page and view where it was seen.
     faults: dict[str, list[str]] = field(default_factory=lambda: {check: [] for check in CHECKS})
     # Rows of the table: page, views, rules passed, violations.
@@ -128,6 +127,8 @@ class Inspector:
 
     def __post_init__(self) -> None:
         self.page.on("response", self._came)
+        # Half a megabyte: sent to the browser once, not with each page.
+        self.page.add_init_script(AXE)
 
     def _came(self, response: Response) -> None:
         if response.request.is_navigation_request() and response.frame == self.page.main_frame:
@@ -136,7 +137,6 @@ class Inspector:
     def look(self, name: str) -> None:
         """Look at the page as it is now, in every way; one load of it is enough for all of them."""
         self.page.wait_for_load_state()
-        self.page.evaluate(AXE)
         found = [self._view(name, scheme, width) for scheme in SCHEMES for width in WIDTHS]
         self._narrow(name)
         self._forced(name)
@@ -150,8 +150,6 @@ class Inspector:
         passed, found = self.page.evaluate(RUN, TAGS if scheme == SCHEMES[0] else COLOURS)
         self._note("axe", view, found)
         self._check("sideways", view, SIDEWAYS)
-        if self.folder:
-            self._picture(self.folder / f"{width}-{scheme}", name)
         if scheme == SCHEMES[0]:
             self._check("targets", view, TARGETS)
             self._check("motion", view, MOVING)
@@ -160,11 +158,6 @@ class Inspector:
     def _emulate(self, scheme: str, width: int) -> None:
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         self.page.set_viewport_size({"width": width, "height": HEIGHT})
-
-    def _picture(self, folder: Path, name: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = "".join(each if each.isalnum() else "-" for each in name).strip("-")
-        self.page.screenshot(path=folder / f"{file}.png", full_page=True)
 
     def _narrow(self, name: str) -> None:
         """Look for sideways scrolling at 320 pixels, and with text twice as large."""

@@ -1,12 +1,10 @@
 """Every page keeps nobody out: axe-core, both schemes, 320 pixels, large text, forced colours, a strict parser.
 
 Each tour is walked once, at first use, and each test asks what one check found on it.
-`make screenshots` walks them too, and keeps the pictures.
+`make screenshots` walks them too, for their pictures alone (`pictures.py`).
 """
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -22,9 +20,8 @@ pytestmark = pytest.mark.needs("chromium", "smtp-sink", "stunnel")
 
 def walked(name, stacks, net, browser):
     """Return what was found on a tour."""
-    pictures = os.environ.get("SCREENSHOTS")
     with reader(browser) as somebody:
-        inspector = Inspector(somebody.page, Path(pictures).resolve() / name.replace(" ", "-") if pictures else None)
+        inspector = Inspector(somebody.page)
         TOURS[name](Walker(stacks("embedded"), net, somebody.page, inspector))
         inspector.faults["browser"] += [each for each in somebody.complaints if not EXPECTED.search(each)]
     return inspector

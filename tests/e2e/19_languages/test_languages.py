@@ -12,6 +12,7 @@ from tests.harness.accessibility import CHECKS, Inspector
 from tests.harness.browser import reader
 from tests.harness.internet import DEFECTS
 from tests.harness.letters import Canary, telltale
+from tests.harness.pictures import Photographer
 
 pytestmark = pytest.mark.needs("chromium", "smtp-sink", "stunnel")
 
@@ -122,8 +123,9 @@ def test_the_whole_way_in_the_language_of_the_browser(waiting, browser, language
     postern, address = waiting
     pictures = os.environ.get("SCREENSHOTS")
     with reader(browser, locale=language) as somebody:
-        inspector = Inspector(somebody.page, Path(pictures).resolve() / language if pictures else None)
-        rita = Reader(somebody, postern, language, inspector.look)
+        inspector = Inspector(somebody.page)
+        looks = Photographer(somebody.page, Path(pictures).resolve() / language) if pictures else inspector
+        rita = Reader(somebody, postern, language, looks.look)
         rita.visit(*OUTSIDE)
         pick_up(rita, address)
         answer(rita)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from playwright.sync_api import Page
 
 from tests.harness import pickup
-from tests.harness.accessibility import Inspector
 from tests.harness.internet import DEFECTS, Internet
 from tests.harness.letters import Canary, telltale
+from tests.harness.pictures import Looks
 from tests.harness.stack import Stack
 
 COPIES = "[str(row.pk) for row in Recipient.objects.filter(address=address).order_by('held_at')]"
@@ -21,7 +21,7 @@ class Walker:
     postern: Stack
     net: Internet
     page: Page
-    inspector: Inspector
+    inspector: Looks
 
     def look(self, name: str) -> None:
         """Look at the page as it is."""
