@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
+from django.db.models import UUIDField
 from django.utils import timezone
 
 from gateway import delivery, lanes, mta_sts, own_mail, pool, queue, record
@@ -24,6 +25,8 @@ from gateway.routes import RouteTable
 from gateway.rules.concurrency import Feedback, feedback, nobody_answered
 from gateway.rules.outcome import HostResult
 from gateway.rules.routing import Decision, Route
+from messages_app.compiled import Compiled, ListSlot
+from messages_app.loaded import loaded
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.raw import open_raw
 from messages_app.sealing import unseal
@@ -328,14 +331,28 @@ def _job(recipients: Sequence[Recipient], route: Route, sending: Sending, open_k
     )
 
 
+# Written once: each slice asks both.
+_IDS = ListSlot("ids", UUIDField())
+_WRAP = [field.attname for field in KeyWrap._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
+_SPOOL_WRAPS = Compiled(
+    lambda ids: (
+        KeyWrap.objects.filter(message__pk__among=ids, type=KeyWrap.Type.SPOOL).order_by("-pk").values_list(*_WRAP)
+    ),
+    ids=_IDS,
+)
+_ADDRESSES = Compiled(
+    lambda ids: Recipient.objects.filter(message__pk__among=ids).values_list("message_id", "address"), ids=_IDS
+)
+
+
 def _keys(messages: Sequence[Message]) -> dict[UUID, Key]:
     """Return for each message what opens its data key; asked of the database for all of them together."""
-    of_all = {"message_id__in": [message.pk for message in messages]}
+    ids = [message.pk for message in messages]
     wraps = {
-        wrap.message_id: wrap for wrap in KeyWrap.objects.filter(**of_all, type=KeyWrap.Type.SPOOL).order_by("-pk")
+        wrap.message_id: wrap for values in _SPOOL_WRAPS.rows(ids=ids) for wrap in [loaded(KeyWrap, _WRAP, values)]
     }
     addresses: dict[UUID, list[str]] = {}
-    for pk, address in Recipient.objects.filter(**of_all).values_list("message_id", "address"):
+    for pk, address in _ADDRESSES.rows(ids=ids):
         addresses.setdefault(pk, []).append(address)
     return {
         message.pk: partial(unseal.open_wrap, wrap, message, addresses[message.pk])

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import CharField, F, Q
 from django.utils import timezone
 
 from gateway import pool, sts_fetch
@@ -20,6 +20,8 @@ from gateway.models import PublishedPolicy
 from gateway.resolver import Unanswered
 from gateway.rules.sts_policy import Known, Mode, STSPolicy
 from gateway.sts_fetch import NotFetched, PolicyHost
+from messages_app.compiled import Compiled, Slot
+from messages_app.loaded import loaded
 
 log = structlog.get_logger()
 
@@ -38,6 +40,12 @@ MOST = 200
 _FOUND = (
     *("policy_id", "mode", "mx", "max_age", "fetched_at", "expires_at"),
     *("refresh_at", "next_look_at", "failed_at", "result_type", "sentence"),
+)
+
+_COLUMNS = [field.attname for field in PublishedPolicy._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
+_ROW = Compiled(
+    lambda domain: PublishedPolicy.objects.filter(domain=domain).order_by().values_list(*_COLUMNS),
+    domain=Slot("domain", CharField()),
 )
 
 
@@ -67,11 +75,15 @@ def known(domain: str) -> Known:
     if not settings.MTA_STS:
         return Known()
     now = timezone.now()
-    row = PublishedPolicy.objects.filter(domain=domain).first()
+    row = _row(domain)
     if (row is None or row.next_look_at <= now) and _claim(domain, now):
         row = _look(domain, now, DRAIN_SECONDS)
     pool.give_back()
     return _known(row, now)
+
+
+def _row(domain: str) -> PublishedPolicy | None:
+    return next((loaded(PublishedPolicy, _COLUMNS, values) for values in _ROW.rows(domain=domain)), None)
 
 
 def look_again(domain: str) -> Known:

@@ -8,17 +8,21 @@ is ambiguous (the peer may have the message), so that row waits.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BooleanField, F, QuerySet
+from django.db.models import BooleanField, CharField, DateTimeField, F, QuerySet, UUIDField
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from messages_app import audit
+from messages_app.compiled import Compiled, CompiledUpdate, ListSlot, Row, Slot
 from messages_app.leases import free
-from messages_app.models import Recipient
+from messages_app.loaded import loaded
+from messages_app.models import Message, Recipient
 from messages_app.rules.states import State
 
 WAITING = (State.QUEUED, State.DEFERRED)
@@ -37,9 +41,45 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 
 
-def due(now: datetime) -> QuerySet[Recipient]:
+def due(now: datetime | Slot) -> QuerySet[Recipient]:
     """Return what is to be tried at `now` and that no worker has."""
     return Recipient.objects.filter(free(now), _IS_WAITING, next_attempt_at__lte=now)
+
+
+# Written once: each message asks all of these, and Django takes 2 ms to write one of them.
+_PKS, _OF_MESSAGE = ListSlot("pks", UUIDField()), Slot("message", UUIDField())
+_TOKEN, _DESTINATION = Slot("token", UUIDField()), Slot("destination", CharField())
+_NOW, _UNTIL = Slot("now", DateTimeField()), Slot("until", DateTimeField())
+_LEASE = CompiledUpdate(
+    lambda pks, now: due(now).filter(pk__among=pks),
+    {"lease_token": _TOKEN, "lease_until": _UNTIL},
+    pks=_PKS,
+    now=_NOW,
+)
+_START = CompiledUpdate(
+    lambda pks: Recipient.objects.filter(pk__among=pks), {"state": State.SENDING, "lease_until": _UNTIL}, pks=_PKS
+)
+_COLUMNS = [field.attname for field in Recipient._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
+_OF_ITS_MESSAGE = [field.attname for field in Message._meta.concrete_fields]  # noqa: SLF001  # as above
+_TAKEN = Compiled(
+    lambda pks, token: (
+        Recipient.objects.filter(pk__among=pks, lease_token=token)
+        .order_by("message_id", "id")
+        .values_list(*_COLUMNS, *(f"message__{column}" for column in _OF_ITS_MESSAGE))
+    ),
+    pks=_PKS,
+    token=_TOKEN,
+)
+_IS_DUE = Compiled(
+    lambda now, destination: due(now).filter(destination=destination).values_list("pk")[:1],
+    now=_NOW,
+    destination=_DESTINATION,
+)
+
+
+def is_due(destination: str, now: datetime) -> bool:
+    """Return whether `destination` has something due."""
+    return bool(_IS_DUE.rows(destination=destination, now=now))
 
 
 def due_destinations(now: datetime) -> list[str]:
@@ -55,13 +95,51 @@ def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]
     """
     token = uuid4()
     with transaction.atomic():
-        rows = due(now).filter(destination=destination).order_by("next_attempt_at", "id")
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        ids = _whole_messages(rows, limit)
-        due(now).filter(pk__in=ids).update(lease_token=token, lease_until=now + lease())
-    claimed = Recipient.objects.filter(pk__in=ids, lease_token=token)
-    return list(claimed.select_related("message").order_by("message_id", "id"))
+        pks = _whole_messages(destination, limit, now)
+        if pks:
+            _LEASE.run(pks=pks, now=now, token=token, until=now + lease())
+    return _taken(pks, token) if pks else []
+
+
+@cache
+def _due_rows(limit: int) -> Compiled:
+    """Return the query of the first `limit` rows that are due, which the caller locks."""
+
+    def build(now: Slot, destination: Slot) -> QuerySet[Recipient, Any]:
+        rows = _unlocked(due(now).filter(destination=destination))
+        return rows.order_by("next_attempt_at", "id").values_list("pk", "message_id")[:limit]
+
+    return Compiled(build, now=_NOW, destination=_DESTINATION)
+
+
+@cache
+def _due_rows_of_message() -> Compiled:
+    """Return the query of what else is due of a message."""
+
+    def build(now: Slot, destination: Slot, message: Slot) -> QuerySet[Recipient, Any]:
+        rows = _unlocked(due(now).filter(destination=destination, message__pk=message))
+        return rows.values_list("pk")[:MOST_OF_ONE_MESSAGE]
+
+    return Compiled(build, now=_NOW, destination=_DESTINATION, message=_OF_MESSAGE)
+
+
+def _unlocked(rows: QuerySet[Recipient]) -> QuerySet[Recipient]:
+    """Return `rows` without those that another caller is about to have, locked by this one."""
+    can_skip = connection.features.has_select_for_update_skip_locked
+    return rows.select_for_update(skip_locked=True) if can_skip else rows
+
+
+def _whole_messages(destination: str, limit: int, now: datetime) -> list[UUID]:
+    """Return the ids of the first `limit` rows, and of what else is due of the last one's message.
+
+    The recipients of one message at one destination share a transaction and a report (row 26).
+    """
+    first = _due_rows(limit).rows(destination=destination, now=now)
+    pks = [pk for pk, _ in first]
+    if len(first) < limit:
+        return pks
+    same = _due_rows_of_message().rows(destination=destination, now=now, message=first[-1][1])
+    return list(dict.fromkeys([*pks, *(pk for (pk,) in same)]))
 
 
 def take(pks: Sequence[UUID], now: datetime) -> list[Recipient]:
@@ -69,8 +147,18 @@ def take(pks: Sequence[UUID], now: datetime) -> list[Recipient]:
     token = uuid4()
     rows = Recipient.objects.filter(free(now), pk__in=pks, state__in=WAITING)
     rows.update(lease_token=token, lease_until=now + lease())
-    taken = Recipient.objects.filter(pk__in=pks, lease_token=token)
-    return list(taken.select_related("message").order_by("message_id", "id"))
+    return _taken(pks, token)
+
+
+def _taken(pks: Sequence[UUID], token: UUID) -> list[Recipient]:
+    """Return the rows of a claim, each with its message."""
+    return list(map(_row, _TAKEN.rows(pks=pks, token=token)))
+
+
+def _row(values: Row) -> Recipient:
+    recipient = loaded(Recipient, _COLUMNS, values[: len(_COLUMNS)])
+    recipient.message = loaded(Message, _OF_ITS_MESSAGE, values[len(_COLUMNS) :])
+    return recipient
 
 
 def make_due(recipient: Recipient, now: datetime) -> bool:
@@ -83,30 +171,28 @@ def start(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:
     """Move `recipients`, of one message or several, to sending; return those still ours. Saved before MAIL is said."""
     with transaction.atomic():
         ours = still_ours(recipients, WAITING)
-        Recipient.objects.filter(pk__in=ours).update(state=State.SENDING, lease_until=now + lease())
+        _START.run(pks=ours, until=now + lease())
     started = [recipient for recipient in recipients if recipient.pk in ours]
     for recipient in started:
         recipient.state = State.SENDING
     return started
 
 
-def still_ours(recipients: Sequence[Recipient], states: Sequence[State]) -> set[UUID]:
+def still_ours(recipients: Sequence[Recipient], states: tuple[State, ...]) -> set[UUID]:
     """Lock the rows in the caller's transaction; return those in one of `states` whose lease is still the caller's."""
     tokens = {recipient.pk: recipient.lease_token for recipient in recipients}
-    rows = Recipient.objects.select_for_update().filter(pk__in=tokens, state__in=states).order_by("pk")
-    return {pk for pk, token in rows.values_list("pk", "lease_token") if token == tokens[pk]}
+    return {pk for pk, token in _locked(states).rows(pks=tokens) if token == tokens[pk]}
 
 
-def _whole_messages(rows: QuerySet[Recipient], limit: int) -> list[UUID]:
-    """Return the ids of the first `limit` rows, and of what else is due of the last one's message.
+@cache
+def _locked(states: tuple[State, ...]) -> Compiled:
+    """Return the query of rows in one of `states`, which the caller locks, with their leases."""
 
-    The recipients of one message at one destination share a transaction and a report (row 26).
-    """
-    first = list(rows.values_list("pk", "message_id")[:limit])
-    if len(first) < limit:
-        return [pk for pk, _ in first]
-    same = rows.filter(message_id=first[-1][1]).values_list("pk", flat=True)[:MOST_OF_ONE_MESSAGE]
-    return list(dict.fromkeys([*(pk for pk, _ in first), *same]))
+    def build(pks: Slot) -> QuerySet[Recipient, Any]:
+        rows = Recipient.objects.select_for_update().filter(pk__among=pks, state__in=states)
+        return rows.order_by("pk").values_list("pk", "lease_token")
+
+    return Compiled(build, pks=_PKS)
 
 
 def renew(recipients: Sequence[Recipient], now: datetime) -> list[Recipient]:

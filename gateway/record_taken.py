@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import CharField, DateTimeField, TextField, UUIDField
 
 from gateway import queue
 from gateway.delivery import Report
@@ -19,12 +20,29 @@ from gateway.rules.report_wishes import wants
 from gateway.rules.routing import Route
 from messages_app import signals
 from messages_app.audit import Event
+from messages_app.compiled import CompiledUpdate, ListSlot, Slot
 from messages_app.models import Attempt, AuditEvent, Message, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing import shred
 
 _attempts, _events = Inserter(Attempt), Inserter(AuditEvent)
 _attempt_row, _event_row = Maker(Attempt), Maker(AuditEvent)
+
+_NOW = Slot("now", DateTimeField())
+_DELIVERED = CompiledUpdate(
+    lambda pks: Recipient.objects.filter(pk__among=pks),
+    {
+        "state": State.DELIVERED,
+        "reason": Slot("reason", CharField()),
+        "reason_text": Slot("sentence", TextField()),
+        "next_attempt_at": None,
+        "lease_token": None,
+        "lease_until": None,
+        "delivered_at": _NOW,
+        "ended_at": _NOW,
+    },
+    pks=ListSlot("pks", UUIDField()),
+)
 
 
 @dataclass(frozen=True)
@@ -107,16 +125,7 @@ def _settle(tried: Sequence[Tried], now: datetime) -> set[UUID]:
     ours: set[UUID] = set()
     for (reason, sentence), recipients in groups.items():
         mine = queue.still_ours(recipients, queue.LEASED)
-        Recipient.objects.filter(pk__in=mine).update(
-            state=State.DELIVERED,
-            reason=reason,
-            reason_text=sentence,
-            next_attempt_at=None,
-            lease_token=None,
-            lease_until=None,
-            delivered_at=now,
-            ended_at=now,
-        )
+        _DELIVERED.run(pks=mine, reason=reason, sentence=sentence, now=now)
         ours |= mine
     return ours
 

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, QuerySet, UUIDField, Value
 from django.db.models.lookups import In
+from django.db.models.sql import DeleteQuery, UpdateQuery
 
 Row = tuple[Any, ...]
 
@@ -82,7 +83,7 @@ class Compiled:
         database = connections[DEFAULT_DB_ALIAS]
         convert, sql, params = self._written(database.vendor)
         with database.cursor() as cursor:
-            cursor.execute(sql, [param.of(values, database) if isinstance(param, Slot) else param for param in params])
+            cursor.execute(sql, _bound(params, values, database))
             found: list[Row] = cursor.fetchall()
         return convert(found)
 
@@ -94,3 +95,40 @@ class Compiled:
         if not converters:
             return list, sql, params
         return lambda found: list(map(tuple, compiler.apply_converters(found, converters))), sql, params
+
+
+class CompiledUpdate:
+    """A change of the rows in `build(**values)`: each column in `changed` gets its value, which may be a slot, too."""
+
+    def __init__(
+        self, build: Callable[..., QuerySet[Any, Any]], changed: Mapping[str, Any] | None = None, **slots: Any
+    ) -> None:
+        self._build, self._changed, self._slots = build, changed or {}, slots
+        self._written = cache(self._write)
+
+    def run(self, **values: Any) -> int:
+        """Change the rows for `values`, one for each slot's name; return how many there were."""
+        database = connections[DEFAULT_DB_ALIAS]
+        sql, params = self._written(database.vendor)
+        with database.cursor() as cursor:
+            cursor.execute(sql, _bound(params, values, database))
+            return int(cursor.rowcount)
+
+    def _write(self, _vendor: str) -> tuple[str, Row]:
+        """Return the SQL and its parameters."""
+        query = self._build(**self._slots).query.chain(UpdateQuery)
+        query.add_update_values(self._changed)
+        return query.get_compiler(connection=connection).as_sql()
+
+
+class CompiledDelete(CompiledUpdate):
+    """The end of the rows in `build(**values)`, of a model whose rows nothing else refers to."""
+
+    def _write(self, _vendor: str) -> tuple[str, Row]:
+        """Return the SQL and its parameters."""
+        return self._build(**self._slots).query.chain(DeleteQuery).get_compiler(connection=connection).as_sql()
+
+
+def _bound(params: Row, values: Mapping[str, Any], database: BaseDatabaseWrapper) -> Row:
+    """Return `params` with `values` in their slots."""
+    return tuple(param.of(values, database) if isinstance(param, Slot) else param for param in params)

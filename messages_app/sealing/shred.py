@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import DateTimeField, Exists, OuterRef, QuerySet, UUIDField
 from django.utils import timezone
 
 from messages_app import audit, store
+from messages_app.compiled import Compiled, CompiledDelete, CompiledUpdate, ListSlot, Slot
 from messages_app.models import AuditEvent, BucketKey, KeyWrap, Message, Part, Recipient
 from messages_app.rules.states import UNDECIDED
 from messages_app.sealing import keystore
@@ -46,15 +47,40 @@ def shred_spool(message: Message) -> bool:
     return _shred(message.pk, message.wraps.filter(type=KeyWrap.Type.SPOOL))
 
 
+# Written once: each slice of deliveries asks these.
+_IDS, _AT = ListSlot("ids", UUIDField()), Slot("now", DateTimeField())
+_NOT_SHREDDED = Compiled(
+    lambda ids: (
+        Message.objects.select_for_update().filter(pk__among=ids, shredded_at=None).order_by("pk").values_list("pk")
+    ),
+    ids=_IDS,
+)
+_ON_THEIR_WAY = Compiled(
+    lambda ids: Recipient.objects.filter(message__pk__among=ids, state__in=sorted(UNDECIDED)).values_list("message_id"),
+    ids=_IDS,
+)
+_SPOOL_WRAPS = CompiledDelete(
+    lambda ids: KeyWrap.objects.filter(message__pk__among=ids, type=KeyWrap.Type.SPOOL), ids=_IDS
+)
+_WRAPPED = Compiled(lambda ids: KeyWrap.objects.filter(message__pk__among=ids).values_list("message_id"), ids=_IDS)
+_PARTS = CompiledDelete(lambda ids: Part.objects.filter(message__pk__among=ids), ids=_IDS)
+_BYTES = CompiledUpdate(
+    lambda ids: Message.objects.filter(pk__among=ids),
+    {"sealed_raw": None, "sealed_headers": None, "shredded_at": _AT},
+    ids=_IDS,
+)
+
+
 def shred_spools(message_ids: Collection[UUID], now: datetime) -> None:
     """Do as `shred_spool` for many messages at once, in the caller's transaction."""
-    rows = Message.objects.select_for_update().filter(pk__in=message_ids, shredded_at=None).order_by("pk")
-    locked = set(rows.values_list("pk", flat=True))
-    undecided = Recipient.objects.filter(message_id__in=message_ids, state__in=UNDECIDED)
-    decided = set(message_ids) - set(undecided.values_list("message_id", flat=True))
-    wraps = KeyWrap.objects.filter(message_id__in=decided)
-    wraps.filter(type=KeyWrap.Type.SPOOL).delete()
-    _shred_bytes((locked & decided) - set(wraps.values_list("message_id", flat=True)), now)
+    locked = _found(_NOT_SHREDDED, message_ids)
+    decided = set(message_ids) - _found(_ON_THEIR_WAY, message_ids)
+    _SPOOL_WRAPS.run(ids=decided)
+    _shred_bytes((locked & decided) - _found(_WRAPPED, decided), now)
+
+
+def _found(query: Compiled, message_ids: Collection[UUID]) -> set[UUID]:
+    return {pk for (pk,) in query.rows(ids=message_ids)}
 
 
 def _lock(message_id: UUID) -> Message:
@@ -81,8 +107,8 @@ def _shred(message_id: UUID, wraps: QuerySet[KeyWrap]) -> bool:
 
 def _shred_bytes(message_ids: Collection[UUID], now: datetime) -> None:
     """Delete the bytes of messages that nothing opens any more; those in the store when this is committed."""
-    Part.objects.filter(message_id__in=message_ids).delete()
-    Message.objects.filter(pk__in=message_ids).update(sealed_raw=None, sealed_headers=None, shredded_at=now)
+    _PARTS.run(ids=message_ids)
+    _BYTES.run(ids=message_ids, now=now)
     AuditEvent.objects.bulk_create(
         [AuditEvent(at=now, event=audit.Event.MESSAGE_SHREDDED, actor="system", message_id=pk) for pk in message_ids]
     )
