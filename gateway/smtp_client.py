@@ -530,6 +530,8 @@ class Transaction:
         with self.session.guard(Phase.BODY), closing(self.message.open_raw()) as source:
             for block in stuffed(_blocks(source)):
                 self.session.wire.send(block, self.timeouts.block)
+            # A reply before the dot is not about the message: heard as the dot's it would lose it.
+            self.session.wire.expect_silence()
         self.session.wire.ends = math.inf  # this wait must not be cut short: the host may be taking the message
         reply, class_ = self._ask(Phase.DOT, ".", self.timeouts.dot)
         self.session.dirty = False

@@ -123,6 +123,20 @@ class Wire:
             raise Lost
         self._received += data
 
+    def expect_silence(self) -> None:
+        """Raise Malformed where something came that nothing was asked for; Lost where the connection is gone."""
+        try:
+            self.sock.settimeout(0)
+            data = self.sock.recv(RECEIVE)
+        except (ssl.SSLWantReadError, BlockingIOError):
+            data = None
+        except OSError as error:
+            raise Lost(error) from error
+        if self._received or data:
+            raise Malformed
+        if data is not None:
+            raise Lost
+
     def start_tls(self, context: ssl.SSLContext, server_name: str, wait: float) -> None:
         """Shake hands; from here on everything is under TLS. Raises Injected, ValueError, OSError (as ssl.SSLError)."""
         if self._received:

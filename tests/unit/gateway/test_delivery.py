@@ -60,6 +60,13 @@ def test_a_message_is_delivered_over_verified_tls_with_evidence(try_it):
     assert bytes(host.clear) == b"EHLO gateway.home.example\r\nSTARTTLS\r\n"
 
 
+def test_the_row_of_an_attempt_says_in_one_sentence_what_was_seen_and_what_came_of_it(try_it):
+    report, _ = try_it(Script(ehlo="250 plain"))
+    columns = report.columns(RITA, report.verdict(RITA, History(queued_at=NOW), NOW))
+    assert columns["sentence"] == f"{MX1} offered no STARTTLS, so the message was held"
+    assert (columns["outcome"], columns["result_type"]) == ("hold", "starttls-not-supported")
+
+
 ROWS = [
     (6, {"greeting": "421 busy"}, (Class.TEMP, Phase.GREETING, ""), Action.RETRY),
     (6, {"greeting": DROP}, (Class.TEMP, Phase.GREETING, ""), Action.RETRY),
@@ -240,6 +247,21 @@ def test_what_a_host_said_before_tls_counts_for_nothing(try_it):
 def test_row_22_what_is_lost_before_the_dot_is_temporary(try_it):
     report, _ = try_it(Script(body=RESET), content=BIG, size=1)
     assert (report.results[0].class_, report.results[0].phase) == (Class.TEMP, Phase.BODY)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"data": "354 go ahead\r\n250 2.0.0 taken"},  # before the message, and before its dot
+        {"data": "354 go ahead\r\n354 go ahead"},
+        {"data": "354 go ahead\r\nbanana"},
+    ],
+)
+def test_row_23_a_reply_that_comes_before_the_dot_is_not_taken_for_the_dots(try_it, script):
+    report, host = try_it(Script(**script))
+    (result,) = report.results
+    assert (result.class_, result.phase, action(report)) == (Class.TEMP, Phase.BODY, Action.RETRY)
+    assert host.messages == []  # without a dot nothing was sent
 
 
 def test_row_18_an_8_bit_message_is_held_where_it_would_be_recoded(try_it):

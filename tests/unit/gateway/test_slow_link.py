@@ -79,7 +79,7 @@ class Link:
 
     def settimeout(self, wait):
         self._wait = wait
-        self._sock.settimeout(20.0)
+        self._sock.settimeout(20.0 if wait else 0)
 
     def sendall(self, data):
         seconds = len(data) / self._rate if self._rate else math.inf
