@@ -96,7 +96,7 @@ class Report:
             "outcome": verdict.action,
             "result_type": verdict.result_type,
             "smtp_code": verdict.smtp_code,
-            "sentence": verdict.sentence,
+            "sentence": verdict.whole_sentence,
             "evidence": self.evidence(recipient),
         }
 

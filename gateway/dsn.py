@@ -36,7 +36,8 @@ class Kind(StrEnum):
 class Undelivered:
     """One recipient in a report. `status` is an RFC 3463 code, `sentence` what happened in plain words.
 
-    `diagnostic` is a reply as the host `remote_mta` gave it; both may be "".
+    `diagnostic` is a reply as the host `remote_mta` gave it; both may be "", and are where no host was asked
+    (RFC 3464 section 2.3.5).
     """
 
     address: str
@@ -47,6 +48,8 @@ class Undelivered:
     diagnostic: str = ""
     # ORCPT, "type;address", as the sender gave it.
     original: str = ""
+    # Until when a late one is tried.
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +151,7 @@ def _worst(recipients: Sequence[Undelivered]) -> Kind:
 
 def _text(recipients: Sequence[Undelivered], subject: Subject, sending: Sending) -> bytes:
     """Return the part for people."""
-    when = f"{subject.accepted_at:%d %B %Y, %H:%M} {subject.accepted_at.tzname() or ''}".rstrip()
+    when = _when(subject.accepted_at)
     lines = [f"This is {sending.portal_name} at {sending.reporting_mta}.", ""]
     for kind in Kind:
         mine = [recipient for recipient in recipients if recipient.kind is kind]
@@ -161,12 +164,19 @@ def _text(recipients: Sequence[Undelivered], subject: Subject, sending: Sending)
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
+def _when(moment: datetime) -> str:
+    """Return a moment for people: "2 November 2026, 12:00 UTC"."""
+    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".rstrip()
+
+
 def _told(recipient: Undelivered) -> Iterator[str]:
     """Yield the lines about one recipient."""
     yield f"  {printable(recipient.address)}"
     yield f"    {printable(recipient.sentence)}"
     if recipient.diagnostic:
         yield f"    The server said: {printable(recipient.diagnostic)}"
+    if recipient.until:
+        yield f"    It is tried until {_when(recipient.until)}."
     yield ""
 
 
@@ -189,6 +199,7 @@ def _recipient_fields(recipient: Undelivered) -> list[tuple[str, str]]:
         ("Status", recipient.status),
         ("Remote-MTA", f"dns; {recipient.remote_mta}" if recipient.remote_mta else ""),
         ("Diagnostic-Code", f"smtp; {recipient.diagnostic}" if recipient.diagnostic else ""),
+        ("Will-Retry-Until", format_datetime(recipient.until) if recipient.until else ""),
     ]
 
 

@@ -192,7 +192,7 @@ def _attempt(recipient: Recipient, report: Report, verdict: Verdict, started_at:
     """Return the attempt; what did not end it leaves the copy held, whatever a queue would make of that."""
     columns = report.columns(recipient.address, verdict)
     if rules.end_of(verdict) is not End.DELIVERED:
-        columns["outcome"] = State.HELD
+        columns |= {"outcome": State.HELD, "sentence": f"{verdict.sentence}, so the copy stays in the portal"}
     return Attempt(recipient=recipient, started_at=started_at, ended_at=timezone.now(), **columns)
 
 

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 
 from gateway import dsn
-from gateway.rules.outcome import Verdict
+from gateway.rules.outcome import Phase, Verdict
 from gateway.rules.report_wishes import NEVER, Event, wants
 from gateway.rules.routing import domain_of
 from messages_app import audit, outgoing
@@ -27,8 +27,8 @@ from messages_app.where import where
 log = structlog.get_logger()
 
 EXPIRED_STATUS = "5.4.7"  # RFC 3463: delivery time expired
-# RFC 3463, where the host gave no status of its own.
-FALLBACK = {dsn.Kind.DELAYED: "4.0.0", dsn.Kind.RELAYED: "2.0.0"}
+# RFC 3463, where no host gave a status: the DNS did not answer, nor did the host; elsewhere the connection was lost.
+SILENCES = {Phase.LOOKUP: "4.4.3", Phase.CONNECT: "4.4.1"}
 NEVER_READ = "The message waited in the portal until its time was over, and nobody opened it."
 
 
@@ -83,16 +83,30 @@ def commit(report: Outgoing) -> None:
 def _undelivered(recipient: Recipient, verdict: Verdict, kind: dsn.Kind) -> dsn.Undelivered:
     host = verdict.decisive
     said = f"{host.smtp_code} {host.smtp_text}" if host and host.smtp_code else ""
-    fallback = FALLBACK.get(kind, "5.0.0")
     return dsn.Undelivered(
         address=recipient.address,
         kind=kind,
-        status=fallback if kind is dsn.Kind.RELAYED else verdict.enhanced or fallback,
+        status=_status(verdict, kind),
         sentence=verdict.sentence,
-        remote_mta=host.mx_host if host else "",
+        # A domain whose hosts are not known is no host.
+        remote_mta=host.mx_host if host and host.phase is not Phase.LOOKUP else "",
         diagnostic="" if kind is dsn.Kind.RELAYED else said,
         original=recipient.original_recipient,
+        until=verdict.until if kind is dsn.Kind.DELAYED else None,
     )
+
+
+def _status(verdict: Verdict, kind: dsn.Kind) -> str:
+    """Return the RFC 3463 code of the verdict or of the host that decided, else what the phase comes to."""
+    if kind is dsn.Kind.RELAYED:
+        return "2.0.0"
+    if kind is dsn.Kind.FAILED:
+        return verdict.enhanced or "5.0.0"
+    host = verdict.decisive
+    said = verdict.enhanced or (host.enhanced if host else "")
+    if said or not host or host.smtp_code:
+        return said or "4.0.0"
+    return SILENCES.get(host.phase, "4.4.2")
 
 
 def _compose(

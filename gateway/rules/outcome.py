@@ -167,11 +167,22 @@ class Action(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
+CONSEQUENCES = {
+    Action.DELIVERED: "",
+    Action.RETRY: ", so it will be tried again",
+    Action.HOLD: ", so the message was held",
+    Action.BOUNCE: ", so the message bounced",
+    Action.DROP: ", so the message was dropped",
+    Action.AMBIGUOUS: ", so the message may be there already, and will be tried again",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What becomes of one recipient's copy, and why.
 
-    `at` is when to try again (RETRY and AMBIGUOUS). `enhanced` is the RFC 3463 code
+    `at` is when to try again (RETRY and AMBIGUOUS), `until` when that ends, where the
+    sender is warned. `enhanced` is the RFC 3463 code
     for a report. `result_type` is RFC 8460's, "success" after delivery, or "" where
     TLS was not judged. `decisive` is the host whose answer decided.
     """
@@ -180,12 +191,18 @@ class Verdict:
     reason: str
     sentence: str
     at: datetime | None = None
+    until: datetime | None = None
     enhanced: str = ""
     result_type: str = ""
     alert_staff: bool = False
     tls_failed: bool = False
     warn_sender: bool = False
     decisive: HostResult | None = None
+
+    @property
+    def whole_sentence(self) -> str:
+        """What was seen and what came of it: "mx1.example.org offered no STARTTLS, so the message was held"."""
+        return f"{self.sentence}{CONSEQUENCES[self.action]}"
 
     @property
     def mx_host(self) -> str:
@@ -235,6 +252,11 @@ class Case:
         return next((result for result in reversed(self.results) if result.class_ in classes), None)
 
     @property
+    def ends(self) -> datetime:
+        """When this copy has been in the queue for as long as its policy allows."""
+        return self.history.queued_at + self.policy.max_queue
+
+    @property
     def sticky(self) -> bool:
         """Whether TLS is to be expected there: it was had within 90 days, or is promised by the domain or by staff."""
         return self.history.sticky or any(result.level in PROMISES for result in self.results)
@@ -280,7 +302,7 @@ def _ambiguous(case: Case) -> Verdict | None:
     """Row 21: the host may have it; wait long enough for its own dying session to end, and never divert."""
     if not (result := case.first(Class.AMBIGUOUS)):
         return None
-    if case.now >= case.history.queued_at + case.policy.max_queue:
+    if case.now >= case.ends:
         return _expired(result)
     return Verdict(
         action=Action.AMBIGUOUS,
@@ -399,4 +421,5 @@ def _with_report(verdict: Verdict, case: Case) -> Verdict:
     if case.history.null_sender:
         return replace(verdict, action=Action.DROP) if verdict.action is Action.BOUNCE else verdict
     waiting = verdict.action in {Action.RETRY, Action.AMBIGUOUS} and not case.history.delay_warned
-    return replace(verdict, warn_sender=waiting and retry.delay_warning_due(case.now, case.history.queued_at))
+    warn = waiting and retry.delay_warning_due(case.now, case.history.queued_at)
+    return replace(verdict, warn_sender=warn, until=case.ends if warn and not verdict.tls_failed else None)

@@ -131,6 +131,9 @@ def test_without_tls_it_is_held_as_before_and_was_never_taken_from_its_reader(he
     assert (held.state, held.reason, held.reason_text) == (State.HELD, "starttls-not-supported", before)
     assert held.lease_token is None
     assert events(held) == []
+    attempt = Attempt.objects.order_by("id").last()
+    assert attempt.outcome == "held"
+    assert attempt.sentence.endswith(", so the copy stays in the portal")
     history = DomainHistory.objects.get()
     assert history.release_failures == 1
     assert history.release_at > timezone.now() + timedelta(minutes=14)

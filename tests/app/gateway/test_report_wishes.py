@@ -3,14 +3,17 @@
 import email
 import email.policy
 from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 from django.utils import timezone
 
 from gateway import drain, reports
 from gateway.arrival import Arrival
+from gateway.dsn import Kind
 from gateway.envelope import Client, Envelope, Mailbox, ReportWish
-from gateway.rules.outcome import Action, Verdict
+from gateway.rules.outcome import Action, Class, HostResult, Phase, Verdict
 from messages_app.models import Message, Recipient
 from messages_app.raw import open_raw
 from messages_app.sealing import unseal
@@ -112,6 +115,43 @@ def test_a_delay_is_told_to_whoever_wants_to_hear(asked, notify, told):
     message = asked(report_notify=notify)
     late = Verdict(action=Action.RETRY, reason="late", sentence="It is late")
     assert (reports.delayed(message, [(Recipient.objects.get(), late)], timezone.now()) is not None) == told
+
+
+def test_a_warning_says_until_when_it_is_tried(asked, settings, ca):
+    asked(report_notify="DELAY")
+    queued = timezone.now() - timedelta(hours=5)
+    Recipient.objects.update(queued_at=queued)
+    with partner(settings, ca, Script(rcpt="450 4.7.1 later")):
+        drain.drain("partner.example")
+    told = status(report())[1]
+    assert told["Will-Retry-Until"] == format_datetime(queued + timedelta(days=5))
+    assert (told["Action"], told["Status"], told["Remote-MTA"]) == ("delayed", "4.7.1", "dns; mx.partner.example")
+    assert told["Diagnostic-Code"] == "smtp; 450 4.7.1 later"
+
+
+@pytest.mark.parametrize(
+    ("phase", "said", "code"),
+    [
+        (Phase.RCPT, {"smtp_code": 450, "enhanced": "4.7.1"}, "4.7.1"),
+        (Phase.RCPT, {"smtp_code": 450}, "4.0.0"),
+        (Phase.LOOKUP, {}, "4.4.3"),
+        (Phase.CONNECT, {}, "4.4.1"),
+        (Phase.MAIL, {}, "4.4.2"),
+    ],
+)
+def test_a_delay_has_the_status_of_the_host_or_of_how_it_was_silent(phase, said, code):
+    host = HostResult(mx_host="mx.partner.example", class_=Class.TEMP, phase=phase, sentence="s", **said)
+    verdict = Verdict(action=Action.RETRY, reason="temporary", sentence="s", decisive=host)
+    assert reports._status(verdict, Kind.DELAYED) == code
+
+
+def test_where_no_host_was_asked_none_is_named(asked, settings, ca):
+    """RFC 3464 section 2.3.5: there was no remote MTA."""
+    make_message(RAW, recipients=("rita@gone.example",))
+    with partner(settings, ca):
+        drain.drain("gone.example")
+    told = status(report())[1]
+    assert (told["Status"], told["Remote-MTA"], told["Diagnostic-Code"]) == ("5.1.2", None, None)
 
 
 def test_a_report_that_cannot_be_made_does_not_lose_that_the_message_was_taken(asked, settings, ca, monkeypatch):

@@ -58,6 +58,12 @@ def test_the_status_part_is_for_machines():
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
 
+def test_a_warning_says_until_when_it_is_tried():
+    _, parsed = report(undelivered(kind=Kind.DELAYED, status="4.4.1", until=NOW + timedelta(days=5)))
+    assert parsed.get_payload(1).get_payload()[1]["Will-Retry-Until"] == "Sat, 07 Nov 2026 12:00:00 +0000"
+    assert "It is tried until 7 November 2026, 12:00 UTC." in parsed.get_payload(0).get_content()
+
+
 @pytest.mark.parametrize(
     ("kind", "action", "subject"),
     [

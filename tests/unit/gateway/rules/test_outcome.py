@@ -227,6 +227,29 @@ def test_the_sender_is_warned_once_after_4_hours(result, age, warned, due):
     assert decide(result, queued_at=NOW - age * HOUR, delay_warned=warned).warn_sender is due
 
 
+def test_the_end_of_a_late_messages_time_is_told_with_the_warning():
+    late = decide(TEMP, queued_at=NOW - 4 * HOUR)
+    assert late.until == NOW - 4 * HOUR + timedelta(days=5)
+    assert decide(TEMP).until is None
+    # In a long grace what comes after it is another way, and not the end.
+    assert decide(TLSFAIL, queued_at=NOW - 4 * HOUR, sticky=True).until is None
+
+
+@pytest.mark.parametrize(
+    ("results", "history", "sentence"),
+    [
+        ([OK], {}, "what happened"),
+        ([NO_STARTTLS], {}, "what happened, so the message was held"),
+        ([TEMP], {}, "what happened, so it will be tried again"),
+        ([PERMANENT], {}, "what happened, so the message bounced"),
+        ([PERMANENT], {"null_sender": True}, "what happened, so the message was dropped"),
+        ([AMBIGUOUS], {}, "what happened, so the message may be there already, and will be tried again"),
+    ],
+)
+def test_an_attempt_is_one_sentence_of_what_was_seen_and_what_came_of_it(results, history, sentence):
+    assert decide(*results, **history).whole_sentence == sentence
+
+
 def test_evidence_is_json_and_names_no_other_recipient():
     replies = (RecipientReply(address=RITA, class_=Class.OK), RecipientReply(address=OTTO, class_=Class.TEMP))
     result = host(Class.OK, replies=replies, chain_fingerprints=("ab",))
