@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 
 from messages_app.sealing.stream import OpeningReader, SealingWriter
@@ -42,7 +43,6 @@ class SealedUploadHandler(FileUploadHandler):
 
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
-        self._hopeless = False
         self._total = 0
         self._size = 0
         self._sink: _Sink = _Sink()
@@ -55,14 +55,13 @@ class SealedUploadHandler(FileUploadHandler):
         boundary: str,  # noqa: ARG002  # same
         encoding: str | None = None,  # noqa: ARG002  # same
     ) -> tuple[Any, Any] | None:
-        """Note whether the request is far too large; Django takes a refusal from `new_file` on only."""
-        self._hopeless = content_length > _HOPELESS * settings.UPLOAD_LIMIT
+        """Raise RequestDataTooBig where the request is so large that its end is not worth waiting for."""
+        if content_length > _HOPELESS * settings.UPLOAD_LIMIT:
+            raise RequestDataTooBig
         return None
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Begin a file. Raises StopUpload where the rest is not worth reading."""
-        if self._hopeless:
-            raise StopUpload(connection_reset=True)
+        """Begin a file."""
         super().new_file(*args, **kwargs)
         self._size = 0
         self._sink = _Sink()

@@ -97,6 +97,7 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
       if (request.status === 200 && type.startsWith("application/json")) {
         window.location.assign(JSON.parse(request.responseText).location);
       } else if (request.status === 200) show(request.responseText);
+      else if (request.status === 413) idle(form.dataset.uploadTooLarge);
       else idle(form.dataset.uploadFailed);
     });
     request.addEventListener("error", () => idle(form.dataset.uploadFailed));

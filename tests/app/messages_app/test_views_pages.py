@@ -76,7 +76,7 @@ def test_the_page_for_our_own_failures_needs_nothing_that_could_fail():
     assert "nothing was lost" in render_to_string("500.html")
 
 
-@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "429.html"])
+@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "413.html", "429.html"])
 def test_each_error_has_words_and_a_way_on(name):
     request = RequestFactory().get("/")
     page = render_to_string(name, request=request)

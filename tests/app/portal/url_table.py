@@ -165,6 +165,7 @@ FOR_ALL = [
     row("help/why/", everyone(200)),
     row("help/protection/", everyone(200)),
     row("help/genuine/", everyone(200), everyone(200)),
+    row("too-large/", everyone(413)),
     row("language/", everyone(405), everyone("/")),
     row("privacy/", everyone(200)),
     row("account/deleted/", everyone(200)),

@@ -12,7 +12,15 @@ PAGES = (
     "account/login",
     "account/password/reset",
 )
-ENDS = ("account/logout", "account/signup", "account/inactive", "account/frozen", "account/deleted", "no-such-page")
+ENDS = (
+    "too-large",
+    "account/logout",
+    "account/signup",
+    "account/inactive",
+    "account/frozen",
+    "account/deleted",
+    "no-such-page",
+)
 OLD_LINKS = ("not-me", "release", "release-lock")
 NOWHERE = "x" * 43
 # Drawn as the server draws them, without making it fail for everybody.

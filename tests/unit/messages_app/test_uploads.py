@@ -1,6 +1,7 @@
 """Rules of uploads: sealed as they arrive, within a limit for each request."""
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
 from django.test import RequestFactory
 
 from messages_app import uploads
@@ -76,8 +77,8 @@ def test_a_file_beyond_the_limit_is_left_out_and_named_and_the_rest_is_kept(stor
 def test_a_request_far_beyond_the_limit_is_not_read(store, settings):
     settings.UPLOAD_LIMIT = 1000
     request = RequestFactory().post("/", {"a": uploaded("a", b"x" * 100_000)})
-    assert not request.FILES
-    assert not request.POST
+    with pytest.raises(RequestDataTooBig):
+        request.FILES.keys()
 
 
 def test_nothing_is_refused_where_nothing_was_uploaded():
