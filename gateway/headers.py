@@ -30,8 +30,14 @@ def received_line(client: Client, *, host: str, message_id: str, at: datetime, s
     return (
         f"Received: from {client.name} ([{_literal(client.ip)}])\r\n"
         f"\tby {host} with {_protocol(client, smtputf8=smtputf8)} id {message_id}{tls};\r\n"
-        f"\t{format_datetime(at)}\r\n"
+        f"\t{_written(at.replace(microsecond=0))}\r\n"
     ).encode()
+
+
+@lru_cache(maxsize=8)
+def _written(at: datetime) -> str:
+    """Return a whole second as RFC 5322 section 3.3 has it: many messages come within one."""
+    return format_datetime(at)
 
 
 @lru_cache(maxsize=1024)

@@ -1,12 +1,16 @@
 """Ids that are known before the row exists: sealing binds them, so the database can't choose them."""
 
-import secrets
+import os
 import time
 from base64 import b32decode, b32encode
 from binascii import Error
 from uuid import UUID
 
 _PADDING = "======"
+_RANDOM = 10  # bytes
+# Where version and variant stand, and what they are.
+_FIXED = 0xF000 << 64 | 0xC000 << 48
+_VERSION_7 = 0x7000 << 64 | 0x8000 << 48
 
 
 def uuid7() -> UUID:
@@ -15,9 +19,8 @@ def uuid7() -> UUID:
     Ordered by time, so that new rows land at the end of an index. The standard
     library has it from Python 3.14 on.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value &= ~(0xF000 << 64) & ~(0xC000 << 48)
-    return UUID(int=value | 0x7000 << 64 | 0x8000 << 48)
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(_RANDOM))
+    return UUID(int=value & ~_FIXED | _VERSION_7)
 
 
 def letters(pk: UUID) -> str:

@@ -65,6 +65,8 @@ def from_reply_path(address: str) -> str | None:
 
 
 def _from_path(local_part: str, address: str) -> str | None:
+    if "+" not in address:  # asked of every address of every message
+        return None
     match = _RETURN_PATH.fullmatch(address.lower())
     if match is None or match[1] != local_part or match[3] != settings.PORTAL_HOST.lower():
         return None

@@ -1,6 +1,7 @@
 """Mailboxes compared: one form for every way to write the same `local-part@domain`."""
 
 import re
+from functools import lru_cache
 from unicodedata import normalize
 
 import idna
@@ -16,6 +17,7 @@ class BadDomain(ValueError):  # noqa: N818, mail is refused, nothing breaks
     """No domain of the DNS has this name."""
 
 
+@lru_cache(maxsize=1024)  # a message names its few domains a dozen times
 def to_a_label(domain: str) -> str:
     """Return `domain` as the DNS has it: A-labels, lower case, no dot at the end.
 
@@ -68,10 +70,13 @@ def fold(address: str) -> str:
     comparing them so would split one person's mail.
     """
     local = _unquote(address.rpartition("@")[0])
-    return f"{normalize('NFC', normalize('NFC', local).lower())}@{domain_of(address)}"
+    folded = local.lower() if local.isascii() else normalize("NFC", normalize("NFC", local).lower())
+    return f"{folded}@{domain_of(address)}"
 
 
 def _unquote(local: str) -> str:
     """Return a quoted local part without quotes where it needs none (RFC 5321 section 4.1.2)."""
+    if not (local.startswith('"') and local.endswith('"')):
+        return local
     plain = re.sub(r"\\(.)", r"\1", local[1:-1])
-    return plain if local.startswith('"') and local.endswith('"') and _DOT_STRING.fullmatch(plain) else local
+    return plain if _DOT_STRING.fullmatch(plain) else local

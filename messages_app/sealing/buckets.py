@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 WEEK = timedelta(weeks=1)
 _ID = re.compile(r"(?:spool|expiry)-(\d{4})-W(\d{2})", re.ASCII)
@@ -22,6 +23,7 @@ def expiry_bucket(moment: datetime) -> str:
     return _name("expiry", moment.astimezone(UTC).date())
 
 
+@lru_cache(maxsize=64)  # each message asks for today's
 def _name(kind: str, day: date) -> str:
     year, week, _ = day.isocalendar()
     return f"{kind}-{year:04}-W{week:02}"

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from messages_app.sealing.context import VERSION, pack
 from messages_app.sealing.errors import Broken
-from messages_app.sealing.stream import OpeningReader, SealingWriter, Target
+from messages_app.sealing.stream import OpeningReader, SealingWriter, Target, seal_whole
 
 DEK = 32
 NONCE = 12
@@ -56,6 +56,11 @@ class ContentKey:
         """Return a writer that seals the part ("raw", "part-1", ...) into `target`."""
         context = self._context("content", part)
         return SealingWriter(target, self._derive(context), context)
+
+    def seal_whole(self, part: str, plaintext: bytes) -> bytes:
+        """Return `plaintext`, one segment at most, as `writer` would seal it. Raises ValueError where it is longer."""
+        context = self._context("content", part)
+        return seal_whole(plaintext, self._derive(context), context)
 
     def reader(self, source: BinaryIO, part: str) -> OpeningReader:
         """Return a reader of the part sealed in `source`. Raises `Broken`."""

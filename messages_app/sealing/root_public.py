@@ -1,5 +1,6 @@
 """Read the root's public key: all that the process on port 25 knows of the root."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def root_public_key() -> Ed25519PublicKey:
     path = public_key_file()
     try:
         # A ring made anew is seen at once; a look-up costs a stat.
-        return _load(path, path.stat().st_mtime_ns)
+        return _load(path, os.stat(path).st_mtime_ns)  # noqa: PTH116, asked for each message: half of what Path takes
     except (OSError, ValueError):
         raise RingError("the root's public key is missing or unreadable: run `manage.py keys init`") from None
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages_app.sealing.errors import Broken
-from messages_app.sealing.stream import FIRST_PLAIN, HEADER, PLAIN, SEGMENT, OpeningReader, SealingWriter
+from messages_app.sealing.stream import FIRST_PLAIN, HEADER, PLAIN, SEGMENT, OpeningReader, SealingWriter, seal_whole
 
 KEY = bytes(range(32))
 CONTEXT = b"context"
@@ -242,3 +242,16 @@ def test_memory_stays_constant_whatever_the_size(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 * SEGMENT
+
+
+@pytest.mark.parametrize("size", [0, 1, FIRST_PLAIN - 1, FIRST_PLAIN])
+def test_what_is_sealed_in_one_go_opens_as_what_was_streamed(size):
+    plaintext = secrets.token_bytes(size)
+    sealed = seal_whole(plaintext, KEY, CONTEXT)
+    assert opened(sealed) == plaintext
+    assert len(sealed) == len(seal(plaintext))
+
+
+def test_more_than_one_segment_is_not_sealed_in_one_go():
+    with pytest.raises(ValueError, match="segment"):
+        seal_whole(bytes(FIRST_PLAIN + 1), KEY, CONTEXT)
