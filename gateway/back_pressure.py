@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from gateway.rules.back_pressure import Bounds, Load, reason, refusal
+from gateway.siblings import Flag
 from gateway.smtp.reply import Reply
 from messages_app import audit, store
 
@@ -33,10 +34,18 @@ _WAITING = """
 
 
 class BackPressure:
-    """What is known of the load, and what clients hear of it. `submit` runs work in a thread with a database."""
+    """What is known of the load, and what clients hear of it. `submit` runs work in a thread with a database.
 
-    def __init__(self, submit: Callable[[Callable[[], Any]], Any], clock: Callable[[], float] = time.monotonic) -> None:
-        self._submit, self._clock = submit, clock
+    Each process measures for itself; of a pause the first to see it writes, and `said` tells the others.
+    """
+
+    def __init__(
+        self,
+        submit: Callable[[Callable[[], Any]], Any],
+        clock: Callable[[], float] = time.monotonic,
+        said: Flag | None = None,
+    ) -> None:
+        self._submit, self._said, self._clock = submit, said or Flag(), clock
         self._free, self._free_at = 0, -EVERY
         self._queue: tuple[int, float] = (0, 0.0)
         self._queue_from = 0.0  # when it may be measured anew
@@ -57,7 +66,7 @@ class BackPressure:
         depth, age = self._queue
         why = reason(Load(self._free, depth, age), bounds(), pressed=bool(self._why))
         before, self._why = self._why, why
-        if bool(why) != bool(before):
+        if bool(why) != bool(before) and self._said.change(bool(why)):
             event = audit.Event.INTAKE_PAUSED if why else audit.Event.INTAKE_RESUMED
             facts: dict[str, Any] = {"reason": why or before, "waiting": depth, "age": int(age), "free": self._free}
             (log.error if why else log.info)("back_pressure", paused=bool(why), **facts)

@@ -22,19 +22,19 @@ class Board:
 
     def __init__(self, name: str) -> None:
         self._places = [f"board:{name}:{number}" for number in range(PLACES)]
-        self._token = uuid4().hex
+        self.token = uuid4().hex
         self._place = ""
 
     def exchange(self, own: Row) -> dict[str, Row]:
         """Show `own`; return what the others show, by who they are. Raises what the cache raises."""
         rows = cache.get_many(self._places)
-        if rows.get(self._place, ("",))[0] == self._token:
-            cache.set(self._place, (self._token, own), KEPT_SECONDS)
+        if rows.get(self._place, ("",))[0] == self.token:
+            cache.set(self._place, (self.token, own), KEPT_SECONDS)
         else:
             self._place = self._take(own, rows)
-        return {token: row for token, row in rows.values() if token != self._token}
+        return {token: row for token, row in rows.values() if token != self.token}
 
     def _take(self, own: Row, rows: Mapping[str, Any]) -> str:
         """Return the place that is now ours, "" where none is free. `add` lets one process have each."""
         free = (place for place in self._places if place not in rows)
-        return next((place for place in free if cache.add(place, (self._token, own), KEPT_SECONDS)), "")
+        return next((place for place in free if cache.add(place, (self.token, own), KEPT_SECONDS)), "")

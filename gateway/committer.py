@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 import structlog
 from django.db import connections
 
+from gateway.siblings import Turn
+
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -30,6 +32,7 @@ class Committer(Generic[T]):
     """Commits items in groups, and tells how each ended. All three callables run in its thread.
 
     `commit` calls what it is given as soon as the group has landed: whoever waits need not wait for what comes after.
+    Of processes that share a `turn` one commits at a time; what comes while another does is in the next group.
     """
 
     def __init__(
@@ -37,8 +40,10 @@ class Committer(Generic[T]):
         commit: Callable[[Sequence[T], Callable[[], None]], None],
         has_landed: Callable[[T], bool],
         settle: Callable[[Sequence[tuple[T, End]]], None],
+        turn: Turn | None = None,
     ) -> None:
         self._commit = commit
+        self._turn = turn or Turn()
         self._has_landed = has_landed
         self._settle = settle
         self._queue: SimpleQueue[T | None] = SimpleQueue()
@@ -62,7 +67,10 @@ class Committer(Generic[T]):
         while open_:
             group, open_ = self._next_group()
             if group:
-                self._end(group)
+                try:
+                    self._end(group)
+                finally:
+                    self._turn.give()
         connections.close_all()
 
     def _tell(self, ended: list[tuple[T, End]]) -> None:
@@ -80,6 +88,8 @@ class Committer(Generic[T]):
                 item = self._queue.get_nowait() if group else self._queue.get(timeout=_IDLE_SECONDS)
                 if item is None:
                     return group, False
+                if not group:
+                    self._turn.take()
                 group.append(item)
         except Empty:
             if not group:
@@ -93,6 +103,7 @@ class Committer(Generic[T]):
         def landed() -> None:
             if not told:
                 told.append(True)
+                self._turn.give()
                 self._tell([(item, End.COMMITTED) for item in group])
 
         try:

@@ -1,5 +1,6 @@
 """The envelope of a message: what MAIL FROM and RCPT TO said, not what its header says; and who said it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -8,6 +9,14 @@ class Connection:
     """One client's connection, which its `Client` descriptions share; `closed` once it is gone."""
 
     closed: bool = False
+    when_closed: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Note that it is gone, and tell those that count it."""
+        self.closed = True
+        for tell in self.when_closed:
+            tell()
+        self.when_closed.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from gateway.relay_limits import RelayLimits
 from gateway.rules import intake as rules
 from gateway.rules.networks import parse_networks
 from gateway.session import Sink
+from gateway.siblings import Siblings
 from gateway.smtp import reply
 from gateway.smtp.login import Credentials
 from gateway.smtp.reply import Reply
@@ -54,20 +55,21 @@ class _Pending:
 
 
 class Intake:
-    """The handler of the server that takes mail in."""
+    """The handler of the server that takes mail in, in one of the processes that are `siblings`."""
 
-    def __init__(self) -> None:
+    def __init__(self, siblings: Siblings | None = None) -> None:
+        shared = siblings or Siblings()
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
-        self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle)
+        self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle, shared.turn)
         self._submitters: Sequence[rules.Submitter] = ()
         self._judged_by: Sequence[rules.Submitter] = self._submitters
         self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
         self._logins = Logins()
         self._nudging = ExitStack()
-        self._limits = RelayLimits()
+        self._limits = RelayLimits(rows=shared.rows)
         self._refresher: asyncio.Task[None] | None = None
-        self._pressure = BackPressure(self.in_pool)
+        self._pressure = BackPressure(self.in_pool, said=shared.said)
 
     async def start(self) -> None:
         """Learn the relays and start to commit. Raises where the database does not answer."""

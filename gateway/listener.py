@@ -6,29 +6,30 @@ demo, with a handler of its own.
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from gateway import client_certificates
-from gateway.arrivals import Arrivals
+from gateway.arrivals import Arrivals, Way
+from gateway.ports import bind, port_of
 from gateway.session import Door, Handler, Session, Shared, Timers
+from gateway.siblings import Siblings
 from gateway.smtp import reply
 from gateway.smtp.reply import Reply
 from gateway.smtp.server import Options
 
 log = structlog.get_logger(__name__)
 
-_BACKLOG = 512
-
 
 @dataclass(frozen=True)
 class Caps:
-    """How many connections may stand at once: in all, and from one address.
+    """How many connections may stand at once, over all processes of one `smtpd`: in all, and from one address.
 
     Where TLS comes first, a quarter of either may be in a handshake that is not finished.
     """
@@ -74,15 +75,23 @@ def server_context(certificate: Path, private_key: Path, *, ask_clients: bool = 
 
 
 class Listener:
-    """Sockets with sessions on them."""
+    """Sockets with sessions on them; the caps are for all of `siblings`, or for this process alone."""
 
-    def __init__(self, handler: Handler, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        settings: Settings,
+        tls: ssl.SSLContext | None = None,
+        siblings: Siblings | None = None,
+    ) -> None:
         if settings.options.starttls and tls is None:
             raise ValueError("STARTTLS needs a certificate")
         self._settings = settings
-        self._shared = Shared(handler, settings.timers, tls, admit=self._admit)
-        self._arrivals = Arrivals(self._admit_handshake, lambda: self._shared.tls, settings.timers.handshake)
-        self._servers: list[asyncio.Server] = []
+        self._siblings = siblings or Siblings(connections=settings.caps.total)
+        self._shared = Shared(handler, settings.timers, tls, crowd=self._siblings.connections, admit=self._admit)
+        self._arrivals = Arrivals(
+            self._admit_handshake, lambda: self._shared.tls, settings.timers.handshake, self._siblings
+        )
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int, door: Door | None = None) -> int:
@@ -90,25 +99,18 @@ class Listener:
 
         Without a `door` it is one for mail servers, as the settings say. Call it once for each port.
         """
-        opened = door or Door(self._settings.options)
-        loop = asyncio.get_running_loop()
+        sockets = bind(host, port)
+        await self.open(sockets, door or Door(self._settings.options))
+        return port_of(sockets)
+
+    async def open(self, sockets: Sequence[socket.socket], door: Door) -> None:
+        """Listen on `sockets`, bound by `bind`; other processes may have them too: who is free accepts."""
         if self._sweeper is None:
             await self._shared.handler.start()
-            self._sweeper = loop.create_task(self._sweep())
-        if opened.implicit_tls:
-            if self._shared.tls is None:
-                raise ValueError("TLS needs a certificate")
-            return await self._arrivals.listen(host, port, lambda: Session(self._shared, opened))
-        server = await loop.create_server(
-            lambda: Session(self._shared, opened),
-            host,
-            port,
-            backlog=_BACKLOG,
-            reuse_address=True,
-            reuse_port=True,
-        )
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        if door.implicit_tls and self._shared.tls is None:
+            raise ValueError("TLS needs a certificate")
+        self._arrivals.listen(sockets, Way(lambda: Session(self._shared, door), door.implicit_tls))
 
     def replace_tls(self, tls: ssl.SSLContext) -> None:
         """Use another certificate from the next handshake on."""
@@ -117,8 +119,6 @@ class Listener:
     async def stop(self) -> None:
         """Listen no more, let messages under way finish, and close."""
         await self._arrivals.close()
-        for server in self._servers:
-            server.close()
         self._shared.stopping = True
         for session in list(self._shared.sessions):
             session.stop()
@@ -146,9 +146,9 @@ class Listener:
                 session.check(loop.time())
 
     def _admit(self, ip: str, arriving: int = 0, arriving_of_client: int = 0) -> Reply | None:
-        sessions, caps = self._shared.sessions, self._settings.caps
-        total = len(sessions) + arriving
-        of_client = sum(session.ip == ip for session in sessions) + arriving_of_client
+        caps = self._settings.caps
+        total, of_client = self._siblings.connections.count(ip)
+        total, of_client = total + arriving, of_client + arriving_of_client
         if total < caps.total and of_client < caps.per_client:
             return None
         log.warning("too_many_connections", client=ip, total=total, of_client=of_client)
@@ -156,7 +156,7 @@ class Listener:
 
     def _admit_handshake(self, ip: str) -> bool:
         """Return whether a client may begin with TLS: unfinished handshakes count apart, and as connections."""
-        caps, total, of_client = self._settings.caps, len(self._arrivals), self._arrivals.of(ip)
+        caps, (total, of_client) = self._settings.caps, self._siblings.arriving.count(ip)
         if total >= caps.handshakes or of_client >= caps.handshakes_per_client:
             log.warning("too_many_handshakes", client=ip, total=total, of_client=of_client)
             return False

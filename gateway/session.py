@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 import structlog
 
 from gateway import client_certificates
+from gateway.crowd import Crowd
 from gateway.envelope import Client, Connection, Envelope, Mailbox
 from gateway.smtp import reply
 from gateway.smtp.events import Content, ContentEnd, ContentRefused, Data, Event, Login, Mail, Recipient, StartTLS
@@ -104,6 +105,7 @@ class Shared:
     timers: Timers = field(default_factory=Timers)
     tls: ssl.SSLContext | None = None
     sessions: set["Session"] = field(default_factory=set)
+    crowd: Crowd = field(default_factory=Crowd)
     admit: Callable[[str], Reply | None] = lambda _ip: None
     stopping: bool = False
 
@@ -128,6 +130,7 @@ class Session(asyncio.Protocol):
         self._tls = ("", "")
         self._fingerprint = self._login = ""
         self._connection = Connection()
+        self._place = 0
         self._client = Client("", "")
         self._touched = 0.0
         self._data_began: float | None = None
@@ -142,6 +145,7 @@ class Session(asyncio.Protocol):
         self.ip = peer[0].partition("%")[0]
         refusal = self._shared.admit(self.ip) or self._handler.connect(self.ip)
         self._shared.sessions.add(self)
+        self._place = self._shared.crowd.enter(self.ip)
         if self._door.implicit_tls:
             self._take_tls()
         self._server.greet(refusal)
@@ -170,7 +174,9 @@ class Session(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """Drop what is not finished. A message whose end was seen is finished all the same."""
         self._shared.sessions.discard(self)
-        self._connection.closed = True
+        self._shared.crowd.leave(self._place)
+        self._place = 0
+        self._connection.close()
         self._server.state = State.CLOSED
         if self._sink is not None:
             self._sink.abort()

@@ -1,6 +1,5 @@
 """One supervised process: it dies with its parent, and comes back with a growing pause."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,11 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import IO
 
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None, use_errno=True)
-LONGEST_PAUSE = 30.0
-# Whoever ran this long had started well: the next fall is a new one.
-STEADY = 60.0
+from messages_app.restarting import STEADY, die_with_parent, pause_before_restart
 
 
 @dataclass(frozen=True)
@@ -24,21 +19,6 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def pause_before_restart(falls: int) -> float:
-    """Return the seconds to wait after the `falls`-th fall in a row (>= 1): 0.5, 1, 2 ... 30."""
-    return min(0.5 * 2.0 ** min(falls - 1, 10), LONGEST_PAUSE)
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to end this process when `parent`, a process id, ends; `kill -9` included (prctl(2)).
-
-    Where the parent ended before the kernel was asked, nobody would ever signal this one: it ends at once.
-    """
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 class Child:

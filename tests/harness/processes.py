@@ -168,6 +168,21 @@ class Process:
         self.stop()
 
 
+def family(pid: int) -> list[int]:
+    """Return `pid` and the processes that descend from it."""
+    found = [pid]
+    for each in found:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+    return found
+
+
+def kib(pid: int, what: str) -> int:
+    """Return how many KiB of memory a process has: VmRSS now, VmHWM at most so far (proc(5))."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{what}:")))
+
+
 def run(command: Sequence[str], *, user: str = "", env: Mapping[str, str] | None = None, cwd: str | Path = "/") -> str:
     """Return the output of `command`; raises AssertionError with all of its output where it fails."""
     as_user = {}

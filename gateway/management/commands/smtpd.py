@@ -1,11 +1,17 @@
-"""Take mail in over SMTP, on as many ports as are set: `manage.py smtpd`. More processes may share one port."""
+"""Take mail in over SMTP, on as many ports as are set: `manage.py smtpd`.
+
+One that listens, and parts into as many processes as SMTPD_PROCESSES says: whichever is free takes the next client.
+"""
 
 import asyncio
+import os
 import resource
 import signal
+import socket
 import ssl
 from argparse import ArgumentParser
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +19,12 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway import forking
 from gateway.intake import Intake
 from gateway.listener import Caps, Listener, Settings, new_loop, server_context
+from gateway.ports import bind, port_of
 from gateway.session import Door, Timers
+from gateway.siblings import Siblings
 from gateway.smtp.limits import Limits
 from gateway.smtp.server import Options
 
@@ -23,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 # Host, port, and how its clients find it.
 Place = tuple[str, int, Door]
+# More than this many would wait for the one that commits.
+_MOST_PROCESSES = 4
 
 
 class Command(BaseCommand):
@@ -37,21 +48,88 @@ class Command(BaseCommand):
         places = find_places(options["listen"] or settings.SMTPD_LISTEN, kept.options)
         tls = load_certificate()
         raise_file_limit()
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(self._serve(places, kept, tls))
+        count = processes()
+        siblings = Siblings(count, kept.caps.total)
+        intake = Service([(bind(host, port), host, door) for host, port, door in places], kept, tls, siblings)
+        if count == 1:
+            intake.serve(lambda: self._say_ready(intake))
+        else:
+            self._part(intake, count)
 
-    async def _serve(self, places: list[Place], kept: Settings, tls: ssl.SSLContext) -> None:
+    def _part(self, intake: "Service", count: int) -> None:
+        parent = forking.Parent(
+            count,
+            intake.serve_as,
+            when_ready=lambda: self._say_ready(intake),
+            when_fallen=intake.siblings.clear,
+            when_reloading=intake.reload,
+            when_stopping=intake.close,
+        )
+        try:
+            parent.run()
+        except forking.NotStartedError as error:
+            raise CommandError(str(error)) from error
+
+    def _say_ready(self, intake: "Service") -> None:
+        self.stdout.write(f"smtpd ready on {intake.places}")
+        self.stdout.flush()
+
+
+@dataclass
+class Service:
+    """Bound sockets with their host and door, and what all processes that serve on them have in common."""
+
+    listening: Sequence[tuple[list[socket.socket], str, Door]]
+    kept: Settings
+    tls: ssl.SSLContext
+    siblings: Siblings
+
+    @property
+    def places(self) -> str:
+        """Where that is, for people."""
+        return ", ".join(f"{host}:{port_of(sockets)}" for sockets, host, _ in self.listening)
+
+    def serve_as(self, number: int, ready: Callable[[], None]) -> None:
+        """Serve as process `number` of several."""
+        self.siblings.become(number)
+        self.serve(ready)
+
+    def serve(self, ready: Callable[[], None]) -> None:
+        """Take mail in until SIGTERM; SIGHUP takes the certificate in that is there now."""
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(self._serve(ready))
+
+    async def _serve(self, ready: Callable[[], None]) -> None:
         stop = asyncio.Event()
-        listener = Listener(Intake(), kept, tls)
+        listener = Listener(Intake(self.siblings), self.kept, self.tls, self.siblings)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: reload_certificate(listener))
-        ports = [(host, await listener.start(host, port, door)) for host, port, door in places]
-        self.stdout.write("smtpd ready on " + ", ".join(f"{host}:{port}" for host, port in ports))
-        self.stdout.flush()
+        forking.listen_to_signals()
+        for sockets, _, door in self.listening:
+            await listener.open(sockets, door)
+        ready()
         await stop.wait()
         await listener.stop()
+
+    def reload(self) -> None:
+        """Have processes that are started from now on use the certificate that is there now, unless it is broken."""
+        try:
+            self.tls = load_certificate()
+        except CommandError:
+            return  # each process says so
+
+    def close(self) -> None:
+        """Hold the ports no longer."""
+        for sockets, _, _ in self.listening:
+            for each in sockets:
+                each.close()
+
+
+def processes() -> int:
+    """Return how many processes take mail in: as the settings say, or for 0 one for each processor, four at most."""
+    return settings.SMTPD_PROCESSES or min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
 
 
 def refuse_keys() -> None:

@@ -5,12 +5,12 @@ import smtplib
 import socket
 import ssl
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
 from tests.harness.internet import DEFECTS
 from tests.harness.letters import as_sent, letter
+from tests.harness.processes import family, kib
 
 HEAD = b"From: sam@home.example\r\nTo: rita@partner.example\r\nSubject: odd\r\nMIME-Version: 1.0\r\n"
 
@@ -126,8 +126,7 @@ def test_a_50_mb_attachment_is_kept_whole_and_memory_stays_small(postern, weak):
 
 
 def peak(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    return sum(kib(each, "VmHWM") for each in family(pid))
 
 
 def test_a_message_from_the_null_sender_is_held_like_any_other(postern, weak):

@@ -9,13 +9,12 @@ import socket
 import ssl
 import subprocess
 from itertools import product
-from pathlib import Path
 
 import pytest
 
 from tests.harness.components import require
 from tests.harness.letters import as_sent, letter
-from tests.harness.processes import free_port, listening
+from tests.harness.processes import family, free_port, kib, listening
 from tests.harness.stack import stack
 
 pytestmark = pytest.mark.needs("smtp-sink", "stunnel")
@@ -261,9 +260,8 @@ def test_2000_idle_connections_cost_little_and_others_are_served(server):
 
 
 def memory(pid):
-    """Return the KiB that a process holds now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+    """Return the KiB that a process and its children hold now."""
+    return sum(kib(each, "VmRSS") for each in family(pid))
 
 
 @pytest.mark.parametrize("port", ["smtpd_port", "submissions_port"])

@@ -23,7 +23,7 @@ from tests.harness.crashes import (
 )
 from tests.harness.ledger import Ledger, Promise
 from tests.harness.letters import as_sent, letter
-from tests.harness.processes import NotInTimeError, wait_for
+from tests.harness.processes import NotInTimeError, family, wait_for
 from tests.harness.stack import HOME_HOST, SAM, stack
 
 # More than fits into a row: sealed to a file.
@@ -58,6 +58,7 @@ class Crashes:
         self.errors, self.dead = {}, []
         env = postern.processes["smtpd"].env
         env["DATABASE_URL"] = env["DATABASE_URL"].replace(f":{postern.database.port}/", f":{self.valve.port}/")
+        env["SMTPD_PROCESSES"] = "2"
 
     def peer(self, stage, **options):
         name = "".join(letter for letter in stage.lower() if letter.isalpha())[:20]
@@ -66,7 +67,10 @@ class Crashes:
 
     def kill(self, name="delivery"):
         """Kill a process; what it had leased is nobody's until `bury`."""
-        kill_alone(self.postern.processes[name])
+        if name == "smtpd":
+            self.postern.kill(name)
+        else:
+            kill_alone(self.postern.processes[name])
         if name == "delivery":
             self.dead += self.ledger.bury()
 
@@ -132,6 +136,42 @@ def after_the_commit(crashes):
     with crashes.handing_over("after the commit, before 250") as promise:
         wait_for(lambda: crashes.postern.recipients(promise.address), "the message is committed", seconds=60)
         crashes.kill("smtpd")
+
+
+def one_of_intake(crashes):
+    """Kill one process of intake while all have half a message: its clients hear nothing, those of the others 250."""
+    stage = "one process of intake"
+    peer = crashes.peer(stage)
+    letters = [crashes.ledger.write(stage, peer.mailbox(str(number))) for number in range(8)]
+    with ExitStack() as clients:
+        begun = [begin(clients.enter_context(crashes.postern.client()), *each) for each in letters]
+        _, first, *others = family(crashes.postern.processes["smtpd"].pid)
+        os.kill(first, signal.SIGKILL)
+        heard = [end(*each) for each in begun]
+    assert others
+    assert any(heard)
+    assert not all(heard)
+    for promise, data in letters:
+        assert promise.heard or crashes.ledger.say(promise, data)
+
+
+def begin(client, promise, data):
+    """Send half of a message."""
+    client.mail(SAM)
+    client.rcpt(promise.address)
+    client.docmd("DATA")
+    client.send(data[: len(data) // 2])
+    return client, promise, data[len(data) // 2 :]
+
+
+def end(client, promise, data):
+    """Send the other half; return whether that was answered with 250."""
+    try:
+        client.send(data + b".\r\n")
+        promise.heard += client.getreply()[0] == 250
+    except (smtplib.SMTPException, OSError):
+        promise.unheard += 1
+    return promise.heard
 
 
 # --- Delivery and hold: the worker has four threads, and each is stopped at a moment of its own.
@@ -300,7 +340,7 @@ def disk_full_at_intake(crashes):
     stage = "disk full at intake"
     peer = crashes.peer(stage)
     large, data = crashes.ledger.write(stage, peer.mailbox("large"), 2 * LARGE)
-    with no_file_over(crashes.postern.processes["smtpd"].pid, LARGE):
+    with no_file_over(LARGE, *family(crashes.postern.processes["smtpd"].pid)):
         assert not crashes.ledger.say(large, data)
         assert large.code in {451, 452}, "try later: to the operating system a limit is no full disk"
         assert crashes.postern.recipients(large.address) == []
@@ -313,20 +353,22 @@ def disk_full_at_hold(crashes):
     stage = "disk full at hold"
     peer = crashes.peer(stage, script=Script(ehlo=WITHOUT_TLS))
     pid = crashes.postern.processes["delivery"].pid
-    with no_file_over(pid, crashes.postern.processes["delivery"].log.stat().st_size + LARGE):
+    with no_file_over(crashes.postern.processes["delivery"].log.stat().st_size + LARGE, pid):
         crashes.ledger.hand_over(stage, peer.mailbox(), MORE_THAN_SOCKETS_HOLD)
         crashes.postern.wait_for_state(peer.mailbox(), "deferred", seconds=120)
 
 
 @contextmanager
-def no_file_over(pid, size):
-    """Let the process write no file beyond `size` bytes while the block runs: as on a disk that is full."""
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, before[1]))
+def no_file_over(size, *pids):
+    """Let the processes write no file beyond `size` bytes while the block runs: as on a disk that is full."""
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    for pid in pids:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, before[pid][1]))
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before[pid])
 
 
 # What happens, in this order, and of which stages the ledger tells then.
@@ -334,6 +376,7 @@ CRASHES = {
     in_data: ["in DATA"],
     before_the_commit: ["before the commit"],
     after_the_commit: ["after the commit, before 250"],
+    one_of_intake: ["one process of intake"],
     at_the_host: [*AT_THE_HOST],
     in_the_database: ["hold: parsing", *AT_A_TABLE],
     in_a_slice: ["in the middle of 20"],

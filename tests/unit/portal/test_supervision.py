@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from messages_app.restarting import pause_before_restart
 from portal.supervision import programs
-from portal.supervision.child import Child, Program, pause_before_restart
+from portal.supervision.child import Child, Program
 from portal.supervision.supervisor import Supervisor
 
 REPOSITORY = Path(__file__).resolve().parents[3]
