@@ -4,6 +4,8 @@ from importlib import import_module
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db import connection
+from django.db.backends.signals import connection_created
 
 
 class PortalConfig(AppConfig):
@@ -12,8 +14,10 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Register the startup checks."""
+        """Register the startup checks, and how moments are read."""
         import_module("portal.checks")
+        if connection.vendor == "postgresql":
+            connection_created.connect(import_module("portal.moments").read_fast)
 
 
 class StaffSiteConfig(AdminConfig):

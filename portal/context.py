@@ -7,13 +7,11 @@ from django.http import HttpRequest
 
 
 def portal(_request: HttpRequest) -> dict[str, Any]:
-    """Return the portal's name, organisation, host and languages, and how long a session lasts without activity."""
+    """Return the portal's name, organisation and host, and how long a session lasts without activity."""
     return {
         "portal_name": settings.PORTAL_NAME,
         "organisation": settings.ORGANISATION,
         "portal_host": settings.PORTAL_HOST,
-        # Not from Django's tag, which translates them: each is for whoever can read nothing else.
-        "portal_languages": settings.LANGUAGES,
         "session_seconds": settings.SESSION_IDLE_SECONDS,
         "session_minutes": settings.SESSION_IDLE_SECONDS // 60,
     }

@@ -1,21 +1,35 @@
-"""Parts of a page that are the same for everybody: rendered once a process for each language."""
+"""Parts of a page that are the same for everybody but for a few values: rendered once a process for each language."""
 
 from functools import lru_cache
+from typing import Any
 
 from django import template
+from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 register = template.Library()
 
 
 @register.simple_tag
-def fixed(name: str, section: str = "") -> SafeString:
-    """Return the component `name`, which knows `section` and nothing else of the request."""
-    return _rendered(name, section, get_language())
+def fixed(name: str, about: Any = "", **values: Any) -> SafeString:
+    """Return the part `name`: a component, or a template of an app where it has its folder ("messages_app/pager").
+
+    It knows `about` (a section, a number of a setting) and which of `values` are not empty; everything
+    else of the request is hidden from it. Values go into their places afterwards, escaped: no part asks what they are.
+    """
+    told = {each: value for each, value in values.items() if value}
+    html = _rendered(name, about, get_language(), *told)
+    places = {each: conditional_escape(value) for each, value in told.items()}
+    return mark_safe(html.format_map(places))  # noqa: S308  # each value is escaped
 
 
-@lru_cache(maxsize=512)
-def _rendered(name: str, section: str, _language: str | None) -> SafeString:
-    return render_to_string(f"components/{name}.html", {"section": section})
+@lru_cache(maxsize=1024)
+def _rendered(name: str, about: Any, _language: str | None, *told: str) -> str:
+    """Return the HTML with "{name}" for each value that is told."""
+    path = f"{name}.html" if "/" in name else f"components/{name}.html"
+    return render_to_string(
+        path, {"about": about, "portal_languages": settings.LANGUAGES} | {each: f"{{{each}}}" for each in told}
+    )
