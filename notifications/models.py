@@ -7,6 +7,12 @@ from messages_app.ids import uuid7
 from messages_app.models import Recipient
 
 
+def organisation_language() -> str:
+    """Return the language of whoever has chosen none."""
+    language: str = settings.ORGANISATION_LANGUAGE
+    return language
+
+
 class Notice(models.Model):
     """One notice to one person. It can carry who, when and until, and never content."""
 
@@ -41,7 +47,7 @@ class Notice(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE)
     # What the wording needs, in clear: addresses, the sender's display name, times, one sentence of evidence.
     parameters = models.JSONField(default=dict, blank=True)
-    language = models.CharField(max_length=10, default="en")
+    language = models.CharField(max_length=10, default=organisation_language)
     state = models.CharField(max_length=8, choices=State, default=State.DUE)
     created_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()
@@ -77,6 +83,14 @@ class Notice(models.Model):
 WAITING = (Notice.Kind.FIRST, Notice.Kind.REMINDER, Notice.Kind.EXPIRING)
 # What goes to a recipient about a copy: in the language of its reader.
 TO_READER = (*WAITING, Notice.Kind.RELEASED)
+# What goes to the sender of a message, who may have an account as well.
+TO_SENDER = (
+    Notice.Kind.HELD_REPORT,
+    Notice.Kind.UNREACHABLE,
+    Notice.Kind.EXTENSION,
+    Notice.Kind.DELETED,
+    Notice.Kind.RELEASED_REPORT,
+)
 
 
 class Invitation(models.Model):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from messages_app import audit
 from messages_app.ids import letters
 from messages_app.leases import free
+from messages_app.rules.mailbox import fold
 from messages_app.rules.states import IN_PORTAL, State
 from messages_app.time_zones import zone
 from notifications import genuine, invitations, transport, unreachable
@@ -32,7 +34,7 @@ from notifications.mail import (
     TLSLost,
     Unreachable,
 )
-from notifications.models import TO_READER, WAITING, Notice
+from notifications.models import TO_READER, TO_SENDER, WAITING, Notice
 from notifications.rules.schedule import next_wait
 
 LEASE = timedelta(minutes=10)
@@ -91,7 +93,13 @@ def _zone(notice: Notice) -> tzinfo | None:
 
 
 def _language(notice: Notice) -> str:
-    """Return what the account that the copy belongs to chose; without an account what the recipient's domain asks."""
+    """Return what the account of whoever is told chose; without one what the reader's domain asks, or what was written.
+
+    The sender of a message is known by the address alone: an account of theirs is of the staff, or of another message.
+    """
+    if notice.kind in TO_SENDER:
+        accounts = get_user_model().objects.filter(email=fold(notice.to_address))
+        return accounts.values_list("language", flat=True).first() or notice.language
     copy = notice.recipient if notice.kind in TO_READER else None
     if copy is None:
         return notice.language

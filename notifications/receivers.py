@@ -10,10 +10,9 @@ from django.utils import timezone
 from messages_app import senders, signals
 from messages_app.models import Message, Recipient
 from notifications.gathering import join
-from notifications.models import WAITING, Notice
+from notifications.models import WAITING, Notice, organisation_language
 from notifications.nudges import nudge_on_commit
 
-DEFAULT_LANGUAGE = "en"
 AT_ONCE = timedelta(0)
 # How long a held report waits for more copies of the same message; the sweep sends it.
 GATHER = timedelta(seconds=10)
@@ -112,8 +111,7 @@ def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recip
     if join("copies", copies, kind=kind, recipient__message=message):
         return
     parameters = {"copies": copies, "accepted_at": message.accepted_at.isoformat()}
-    language = author.language or DEFAULT_LANGUAGE
-    _write(kind, author.email, parameters, recipients[0], after=GATHER, language=language)
+    _write(kind, author.email, parameters, recipients[0], after=GATHER, language=author.language)
 
 
 def _copy(recipient: Recipient) -> dict[str, str]:
@@ -128,7 +126,7 @@ def _write(
     recipient: Recipient,
     *,
     after: timedelta = AT_ONCE,
-    language: str = DEFAULT_LANGUAGE,
+    language: str = "",
 ) -> None:
     now = timezone.now()
     Notice.objects.create(
@@ -136,7 +134,7 @@ def _write(
         to_address=to_address,
         recipient=recipient,
         parameters=parameters,
-        language=language,
+        language=language or organisation_language(),
         created_at=now,
         next_attempt_at=now + after,
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from messages_app import signals
 from notifications.gathering import join
-from notifications.models import Notice
+from notifications.models import Notice, organisation_language
 
 # A cut line or a new firewall loses many domains at once: one mail names them all.
 GATHER = timedelta(minutes=1)
@@ -22,7 +22,7 @@ def tell_staff(domain: str, sentence: str, **_kwargs: Any) -> None:
     """Write a notice to every active member of staff, or add to the one that is about to leave."""
     staff = get_user_model().objects.filter(is_staff=True, is_active=True, frozen_at=None)
     for address, language in staff.values_list("email", "language"):
-        _tell(address, language or "en", {"domain": domain, "sentence": sentence})
+        _tell(address, language or organisation_language(), {"domain": domain, "sentence": sentence})
 
 
 def _tell(address: str, language: str, lost: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ docker and systemd credentials. Booleans accept True, False or nothing; any
 other word is an error, because "no" read as true has disabled safety before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +41,15 @@ def path(name: str, default: Path | None) -> Path | None:
     if text is None:
         return default
     return BASE_DIR / text if text else None
+
+
+def choice(name: str, among: Collection[str], *, default: str) -> str:
+    """Return the word called `name`, which must be `among` those that there are."""
+    text: str = env.str(name, default="") or default
+    if text not in among:
+        message = f"{name} must be one of {', '.join(among)}, not {text!r}"
+        raise ImproperlyConfigured(message)
+    return text
 
 
 def parsed(name: str, parse: Callable[[str], T]) -> T:

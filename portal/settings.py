@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from portal.accounts.rules.oidc import parse as parse_providers
-from portal.env import BASE_DIR, boolean, env, networks, parsed, path, seconds
+from portal.env import BASE_DIR, boolean, choice, env, networks, parsed, path, seconds
 
 env.read_env(str(BASE_DIR / ".env"), overwrite=False) if (BASE_DIR / ".env").exists() else None
 
@@ -262,6 +262,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 LANGUAGE_CODE = "en"
 # Each in its own words, for whoever can read only those.
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("es", "Español"), ("ar", "العربية")]
+# What mail to people whose language nobody knows is written in: senders, staff, and readers without an account.
+ORGANISATION_LANGUAGE = choice("ORGANISATION_LANGUAGE", [code for code, _name in LANGUAGES], default="en")
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["portal.formats"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")

@@ -6,7 +6,7 @@ from typing import Any
 from messages_app import senders
 from messages_app.client import Client
 from messages_app.models import Gate, Recipient
-from notifications.models import Notice
+from notifications.models import Notice, organisation_language
 from notifications.nudges import nudge_on_commit
 from portal.accounts.links import gate_link, lock_link, not_me_link
 from portal.accounts.models import User
@@ -93,7 +93,7 @@ def _write(
         to_address=to_address,
         recipient=about,
         user=user,
-        language=user.language if user and teller == "owner" and user.language else "en",
+        language=(user.language if user and teller == "owner" else "") or organisation_language(),
         created_at=now,
         next_attempt_at=now,
         parameters={

@@ -4,12 +4,14 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
-from messages_app import reasons
-from notifications import mail
+from messages_app import reasons, signals
+from messages_app.models import Recipient
+from notifications import mail, outbox, receivers, transport
 from tests.app.notifications.test_notices import EVERY_MAIL
 from tests.factories import RITA, SAM
+from tests.mailroom import make_copy, make_user
 
 EVIDENCE = "mx1.partner.example offered no STARTTLS"
 COPY = mail.HeldCopy(RITA, EVIDENCE, "starttls-not-supported")
@@ -57,3 +59,38 @@ def test_where_there_are_no_words_for_a_reason_the_evidence_stands_alone():
     composed = mail.compose(report, "de")
     assert f"Technische Einzelheit, auf Englisch: {EVIDENCE}" in composed.body
     assert "Warum:" not in composed.body
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Return a function that sends what is due, and gives each kind with the language it went out in."""
+
+    def send_all():
+        spoken = {}
+        monkeypatch.setattr(transport, "send", lambda _mail, language, _mark: spoken.update({kind: language}))
+        for notice in outbox.claim_due(timezone.now() + receivers.GATHER, 10):
+            kind = notice.kind
+            outbox.send(notice)
+        return spoken
+
+    return send_all
+
+
+@pytest.mark.parametrize(
+    ("of_account", "of_domain", "spoken"),
+    [
+        ("", "", {"first": "fr", "held_report": "fr"}),
+        ("", "es", {"first": "es", "held_report": "fr"}),  # a domain's policy is about its readers
+        ("de", "es", {"first": "es", "held_report": "de"}),
+    ],
+)
+def test_who_chose_no_language_is_told_in_the_organisations(keys, settings, told, of_account, of_domain, spoken):
+    settings.ORGANISATION_LANGUAGE = "fr"
+    if of_account:
+        make_user(SAM, language=of_account)
+    copy = make_copy(make_user(), text="x")
+    Recipient.objects.filter(pk=copy.pk).update(claimed_by=None, notice_language=of_domain)
+    copy.refresh_from_db()
+    signals.held.send(None, recipient=copy, sender_name="Sam")
+    signals.held_together.send(None, message=copy.message, recipients=[copy])
+    assert told() == spoken
