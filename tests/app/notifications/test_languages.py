@@ -76,6 +76,7 @@ def told(monkeypatch):
     return send_all
 
 
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize(
     ("of_account", "of_domain", "spoken"),
     [
@@ -84,7 +85,7 @@ def told(monkeypatch):
         ("de", "es", {"first": "es", "held_report": "de"}),
     ],
 )
-def test_who_chose_no_language_is_told_in_the_organisations(keys, settings, told, of_account, of_domain, spoken):
+def test_who_chose_no_language_is_told_in_the_organisations(settings, told, of_account, of_domain, spoken):
     settings.ORGANISATION_LANGUAGE = "fr"
     if of_account:
         make_user(SAM, language=of_account)
