@@ -3,6 +3,7 @@
 from django.db import models
 
 from messages_app.ids import uuid7
+from messages_app.models.indexes import prefix_index, present_index
 
 
 class AuditEvent(models.Model):
@@ -11,17 +12,21 @@ class AuditEvent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(db_index=True)
     # `messages_app.audit.Event`: "source:subject:action".
-    event = models.CharField(max_length=64, db_index=True)
+    event = models.CharField(max_length=64)
     # Who did it: "system", "relay:NAME", "user:PK".
     actor = models.CharField(max_length=120)
     ip = models.GenericIPAddressField(null=True, blank=True)
     message_id = models.UUIDField(null=True, blank=True, db_index=True)
-    recipient_id = models.UUIDField(null=True, blank=True, db_index=True)
+    recipient_id = models.UUIDField(null=True, blank=True)
     # Metadata only: never content, subject or names.
     details = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ("-at", "-id")
+        indexes = (
+            prefix_index("event", name="audit_event"),
+            present_index("recipient_id", name="audit_recipient"),
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 
+from messages_app.models.indexes import present_index
 from messages_app.models.message import Message
 from messages_app.models.recipient import Recipient
 
@@ -20,16 +21,23 @@ class KeyWrap(models.Model):
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="wraps")
     # Whose copy it opens: a recipient's, or (for Sent) the author's; neither for the spool.
-    recipient = models.ForeignKey(Recipient, null=True, blank=True, on_delete=models.CASCADE, related_name="wraps")
+    # It is found by the constraint's index.
+    recipient = models.ForeignKey(
+        Recipient, null=True, blank=True, on_delete=models.CASCADE, related_name="wraps", db_index=False
+    )
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     type = models.CharField(max_length=10, choices=Type)
     # The bucket's id, for example "spool-2026-W47" or "expiry-2026-W52".
-    key_id = models.CharField(max_length=40, db_index=True)
+    key_id = models.CharField(max_length=40)
     sealed_key = models.BinaryField()
 
     class Meta:
+        indexes = (
+            models.Index(fields=["key_id"], name="key_wrap_key"),
+            present_index("author", "key_id", name="key_wrap_author"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["recipient", "type"], name="key_wrap_recipient", condition=models.Q(recipient__isnull=False)

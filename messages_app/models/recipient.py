@@ -7,6 +7,7 @@ from django.db import models
 
 from messages_app.ids import uuid7
 from messages_app.models.delegation import owners_of
+from messages_app.models.indexes import prefix_index, present_index
 from messages_app.models.message import Message
 from messages_app.rules.rights import Right, stored
 from messages_app.rules.states import IN_PORTAL, State
@@ -45,7 +46,7 @@ class Recipient(models.Model):
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="recipients")
     address = models.CharField(max_length=320, help_text="as given in RCPT TO")
     # The address folded for comparison (`messages_app.rules.mailbox.fold`).
-    mailbox = models.CharField(max_length=640, db_index=True)
+    mailbox = models.CharField(max_length=640)
     destination = models.CharField(max_length=255)
     # RFC 3461: NOTIFY (NEVER, or events with commas; "" where nothing was asked), and ORCPT as type;address.
     report_notify = models.CharField(max_length=24, blank=True)
@@ -77,7 +78,12 @@ class Recipient(models.Model):
     notice_language = models.CharField(max_length=10, blank=True)
     # The account that claimed the held copy: bound to the account, not the address.
     claimed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claimed"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="claimed",
+        db_index=False,
     )
     # Stays when that account is removed: what was claimed once is never claimed again.
     claimed_at = models.DateTimeField(null=True, blank=True)
@@ -97,8 +103,9 @@ class Recipient(models.Model):
             models.Index(
                 fields=["expires_at"], name="recipient_expiry", condition=models.Q(state__in=["held", "read"])
             ),
-            models.Index(fields=["claimed_by", "-held_at"], name="recipient_inbox"),
-            models.Index(fields=["claimed_by", "conversation", "held_at"], name="recipient_thread"),
+            prefix_index("mailbox", name="recipient_mailbox"),
+            present_index("claimed_by", "-held_at", name="recipient_inbox"),
+            present_index("claimed_by", "conversation", "held_at", name="recipient_thread"),
             models.Index(
                 fields=["claimed_by", "expires_at"], name="recipient_unread", condition=models.Q(state="held")
             ),
