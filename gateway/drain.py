@@ -121,25 +121,24 @@ class Round:
         return time.monotonic() >= self.ends
 
 
-def drain(destination: str) -> bool:
-    """Deliver what is due for `destination`; return whether more may be left."""
+def drain(destination: str) -> None:
+    """Deliver what is due for `destination`, as far as its time goes."""
     with Connections(mta_sts.Published()) as connections:
         current = Round(destination, connections, time.monotonic() + MOST_SECONDS)
         with beating(current.beat, settings.DELIVERY_LEASE_SECONDS / BEATS_A_LEASE):
-            return _go_round(current)
+            _go_round(current)
 
 
-def _go_round(current: Round) -> bool:
-    """Claim and work off batches; return whether more may be left."""
+def _go_round(current: Round) -> None:
+    """Claim and work off batches."""
     while current.goes_on():
         batch = queue.claim_due(current.destination, limit=BATCH, now=timezone.now())
         if not batch:
-            return False
+            return
         if len(batch) >= BATCH:  # a backlog: another lane may take some of it
             nudge(current.destination)
         with Progress(batch[0].lease_token or uuid4()) as current.progress:
             _work_off(batch, current)
-    return True
 
 
 def _work_off(batch: Sequence[Recipient], current: Round) -> None:

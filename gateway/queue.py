@@ -7,6 +7,7 @@ is ambiguous (the peer may have the message), so that row waits.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -41,8 +42,8 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 
 
-def due(now: datetime | Slot) -> QuerySet[Recipient]:
-    """Return what is to be tried at `now` and that no worker has."""
+def due(now: Any) -> QuerySet[Recipient]:
+    """Return what is to be tried at `now` (a datetime, or the slot of one) and that no worker has."""
     return Recipient.objects.filter(free(now), _IS_WAITING, next_attempt_at__lte=now)
 
 
@@ -70,21 +71,36 @@ _TAKEN = Compiled(
     pks=_PKS,
     token=_TOKEN,
 )
-_IS_DUE = Compiled(
-    lambda now, destination: due(now).filter(destination=destination).values_list("pk")[:1],
-    now=_NOW,
-    destination=_DESTINATION,
-)
-
-
-def is_due(destination: str, now: datetime) -> bool:
-    """Return whether `destination` has something due."""
-    return bool(_IS_DUE.rows(destination=destination, now=now))
+# From one destination to the next by the index of what waits: DISTINCT would read every row of it.
+_DUE_DESTINATIONS = """
+    WITH RECURSIVE waiting (destination) AS (
+        SELECT MIN(destination) FROM messages_app_recipient WHERE state IN ('queued', 'deferred')
+        UNION ALL
+        SELECT (
+            SELECT MIN(destination) FROM messages_app_recipient
+            WHERE state IN ('queued', 'deferred') AND destination > waiting.destination
+        ) FROM waiting WHERE destination IS NOT NULL
+    )
+    SELECT destination FROM waiting WHERE destination IS NOT NULL AND EXISTS (
+        SELECT 1 FROM messages_app_recipient AS one
+        WHERE one.state IN ('queued', 'deferred') AND one.destination = waiting.destination
+        AND one.next_attempt_at <= %s AND (one.lease_until IS NULL OR one.lease_until <= %s)
+    )
+"""
 
 
 def due_destinations(now: datetime) -> list[str]:
-    """Return every destination that has something due."""
-    return list(due(now).values_list("destination", flat=True).distinct())
+    """Return every destination that has something due, in the time that one destination takes for each that waits."""
+    moment = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_DESTINATIONS, [moment, moment])
+        return [destination for (destination,) in cursor.fetchall()]
+
+
+def is_due(destination: str, now: datetime) -> bool:
+    """Return whether `destination` has something due that nobody is about to take. SQLite is only read."""
+    with transaction.atomic() if _can_skip_locked() else nullcontext():
+        return bool(_due_rows(1).rows(destination=destination, now=now))
 
 
 def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]:
@@ -125,8 +141,11 @@ def _due_rows_of_message() -> Compiled:
 
 def _unlocked(rows: QuerySet[Recipient]) -> QuerySet[Recipient]:
     """Return `rows` without those that another caller is about to have, locked by this one."""
-    can_skip = connection.features.has_select_for_update_skip_locked
-    return rows.select_for_update(skip_locked=True) if can_skip else rows
+    return rows.select_for_update(skip_locked=True) if _can_skip_locked() else rows
+
+
+def _can_skip_locked() -> bool:
+    return connection.features.has_select_for_update_skip_locked
 
 
 def _whole_messages(destination: str, limit: int, now: datetime) -> list[UUID]:

@@ -15,12 +15,15 @@ _watch, _trust = recovery.Watch(), Trust()
 def drain(destination: str) -> None:
     """Deliver what is due for `destination`, and ask again where more is left.
 
-    Where enough drains of it run already they take it, or the sweep asks again.
+    Where enough drains of it run already, this one ends, and they look once more
+    after they have left their lanes. So nothing is overlooked: what was committed before this one
+    was turned away is seen by that look, and what comes after that look finds a lane free.
     """
     begun(destination)
     with lanes.lane(destination) as free:
-        more = free and draining.drain(destination)
-    if more:
+        if free:
+            draining.drain(destination)
+    if free and queue.is_due(destination, timezone.now()):
         nudge(destination)
 
 

@@ -116,9 +116,10 @@ class CompiledUpdate:
 
     def _write(self, _vendor: str) -> tuple[str, Row]:
         """Return the SQL and its parameters."""
-        query = self._build(**self._slots).query.chain(UpdateQuery)
+        query: Any = self._build(**self._slots).query.chain(UpdateQuery)
         query.add_update_values(self._changed)
-        return query.get_compiler(connection=connection).as_sql()
+        sql, params = query.get_compiler(connection=connection).as_sql()
+        return sql, params
 
 
 class CompiledDelete(CompiledUpdate):
@@ -126,7 +127,9 @@ class CompiledDelete(CompiledUpdate):
 
     def _write(self, _vendor: str) -> tuple[str, Row]:
         """Return the SQL and its parameters."""
-        return self._build(**self._slots).query.chain(DeleteQuery).get_compiler(connection=connection).as_sql()
+        query: Any = self._build(**self._slots).query.chain(DeleteQuery)
+        sql, params = query.get_compiler(connection=connection).as_sql()
+        return sql, params
 
 
 def _bound(params: Row, values: Mapping[str, Any], database: BaseDatabaseWrapper) -> Row:

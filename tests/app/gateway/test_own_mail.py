@@ -49,7 +49,7 @@ def come_back(raw, sender, notice=None):
     """Let `raw` arrive at the return-path of `notice`, and drain; return its recipient."""
     path = loop_token.return_path(letters(notice.pk) if notice else "")
     message = make_message(raw, recipients=(path,), reverse_path=sender)
-    assert drain.drain(HOST) is False
+    drain.drain(HOST)
     return Recipient.objects.get(message=message)
 
 
@@ -146,7 +146,7 @@ def reply_by(user, *recipients, state=State.DELIVERED):
 
 def report_to(message, raw=REPORT, sender=""):
     make_message(raw, recipients=(message.reverse_path,), reverse_path=sender)
-    assert drain.drain(HOST) is False
+    drain.drain(HOST)
 
 
 def reasons_of(message):

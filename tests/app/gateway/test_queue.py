@@ -86,6 +86,22 @@ def test_destinations_with_something_due_are_found(message):
     assert queue.due_destinations(timezone.now()) == []
 
 
+def test_each_destination_is_found_once_and_only_while_something_of_it_is_due(keys, settings):
+    now = timezone.now()
+    domains = ["a.example", "b.example", "c.example", "d.example", "e.example"]
+    for domain in domains:
+        for _ in range(2):
+            make_message(recipients=(f"rita@{domain}",))
+    of = {domain: Recipient.objects.filter(destination=domain) for domain in domains}
+    of["a.example"].update(state=State.DELIVERED)
+    of["b.example"].update(next_attempt_at=now + timedelta(hours=1))
+    of["c.example"].update(lease_until=now + timedelta(minutes=1))
+    of["d.example"].update(lease_until=now - timedelta(minutes=1), state=State.DEFERRED)
+    found = queue.due_destinations(timezone.now())
+    assert found == ["d.example", "e.example"]
+    assert [domain for domain in domains if queue.is_due(domain, timezone.now())] == found
+
+
 def test_the_recipients_of_one_message_are_claimed_together(keys):
     make_message(recipients=tuple(f"r{number}@{DOMAIN}" for number in range(30)))
     assert len(claim(limit=20)) == 30
