@@ -7,11 +7,13 @@ from django import template
 from django.db.models import QuerySet
 
 from messages_app.compiled import Compiled, Slot
+from notifications.rules import browsers
 from portal.accounts.flows.provider import is_linked
 from portal.accounts.oidc import providers
 from portal.accounts.rules.oidc import Provider
 
 register = template.Library()
+register.filter("browser_name", browsers.name)
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """Pages about recovery codes: save them at sign-up, and unlock earlier mail with one."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -21,9 +22,18 @@ def save_codes(request: HttpRequest) -> HttpResponse:
     if recovery.OFFER not in request.session:
         return redirect("inbox")
     user = owner_of(request)
+    if "download" in request.POST:
+        return _as_file(recovery.offered(user))
     if request.method == "POST":
         return HttpResponseRedirect(recovery.settle(request, user, keep="skip" not in request.POST))
     return render(request, "accounts/save_codes.html", {"codes": recovery.offered(user)})
+
+
+def _as_file(codes: list[str]) -> HttpResponse:
+    """Return the codes as a text file: phones that can't print have somewhere to keep one."""
+    text = f"{settings.PORTAL_BASE_URL}\n\n" + "".join(f"{code}\n" for code in codes)
+    disposition = 'attachment; filename="recovery-codes.txt"'
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": disposition})
 
 
 @sensitive_post_parameters()

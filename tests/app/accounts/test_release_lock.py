@@ -146,6 +146,17 @@ def test_codes_are_shown_after_the_password_and_lead_to_the_message(client, toke
     assert client.get(reverse("save_codes"))["Location"] == reverse("inbox")
 
 
+def test_codes_can_be_saved_as_a_file_and_the_page_goes_on(client, token, mailed, held):
+    client.post(reverse("open", args=[token]), {"address": RITA})
+    client.post(reverse("open_code", args=[token]), {"code": mailed.code})
+    client.post(reverse("open_password", args=[token]), {"password": PASSWORD})
+    response = client.post(reverse("save_codes"), {"download": "1"})
+    assert response["Content-Disposition"] == 'attachment; filename="recovery-codes.txt"'
+    assert response["Content-Type"].startswith("text/plain")
+    assert set(RecoveryCodes.activate(User.objects.get()).get_unused_codes()) < set(response.content.decode().split())
+    assert client.post(reverse("save_codes"))["Location"] == reverse("message", args=[held.pk])
+
+
 def test_codes_that_nobody_saved_do_not_work(rita):
     assert not Authenticator.objects.exists()  # `register` skips them
 

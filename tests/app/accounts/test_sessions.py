@@ -47,6 +47,14 @@ def test_after_a_time_out_the_sign_in_page_says_which_drafts_were_kept(client, r
     assert page.count("kept") == (1 if said else 0)
 
 
+def test_the_list_of_sessions_names_browsers_in_words_and_repeats_nothing_that_they_say(client, rita):
+    said = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1 call-us-now"
+    client.post(reverse("account_stay"), headers={"user-agent": said})
+    page = client.get(reverse("usersessions_list")).content.decode()
+    assert "Safari, iPhone" in page
+    assert "call-us-now" not in page
+
+
 def test_a_form_that_came_too_late_is_said_to_be_lost(client, rita, clock):
     clock.shift(timedelta(minutes=30))
     assert "Back button" in client.post(reverse("dismiss_offer"), follow=True).content.decode()
