@@ -11,7 +11,7 @@ from django.utils.translation import get_language
 from messages_app import audit
 from messages_app.client import client_of
 from messages_app.rules.mailbox import fold
-from portal.accounts import links, mailing
+from portal.accounts import links, mailed_code, mailing
 from portal.accounts.codes import RESET_REFERENCE, new_reference
 from portal.accounts.flows import known_browser
 from portal.accounts.models import User
@@ -37,6 +37,12 @@ class PortalAccountAdapter(DefaultAccountAdapter):
         if user.frozen_at:
             return redirect("account_frozen")
         answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
+
+    def respond_email_verification_sent(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Ask whoever signed in for the code that proves their address; it was mailed just now, and is sealed here."""
+        mailed_code.seal(request.session, mailed_code.PROOF)
+        answer: HttpResponse = super().respond_email_verification_sent(request, user)
         return answer
 
     def authentication_failed(self, request: HttpRequest, **_credentials: Any) -> None:

@@ -22,7 +22,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from messages_app.rules.mailbox import fold
-from portal.accounts import lookup, mailing, reset_code
+from portal.accounts import lookup, mailed_code, mailing
 from portal.accounts.codes import RESET_REFERENCE, new_reference
 
 NEW_PASSWORD = {
@@ -84,7 +84,7 @@ class PortalResetForm(_Plain, ResetPasswordForm):
         if not self.users:
             mailing.send_nothing()
         email: str = super().save(request, **kwargs)
-        reset_code.seal(request.session)
+        mailed_code.seal(request.session, mailed_code.RESET)
         return email
 
 
@@ -95,18 +95,27 @@ class PortalResetCodeForm(_Plain, ConfirmPasswordResetCodeForm):
 
     def clean_code(self) -> str:
         """Return the code. Where none was mailed, look for an account all the same, as allauth does for a wrong one."""
-        if reset_code.is_for_nobody(self.expected_code):
+        if mailed_code.is_for_nobody(self.expected_code):
             lookup.as_if_known()
         code: str = self.cleaned_data["code"]
-        if not reset_code.is_right(self.expected_code, code):
+        if not mailed_code.is_right(self.expected_code, code):
             raise get_adapter().validation_error("incorrect_code")
         return code
 
 
 class PortalVerificationCodeForm(_Plain, ConfirmEmailVerificationCodeForm):
-    """The code that proves an address."""
+    """The code that proves an address, which the session knows sealed."""
 
     words: _Words = {"code": MAILED_CODE}
+
+    def clean_code(self) -> str:
+        """Return the code; that the address is still free, allauth looks itself."""
+        typed: str = self.cleaned_data["code"]
+        if not mailed_code.is_right(self.expected_code, typed):
+            raise get_adapter().validation_error("incorrect_code")
+        self.expected_code = typed
+        code: str = super().clean_code()
+        return code
 
 
 class PortalNewPasswordForm(_Plain, ResetPasswordKeyForm):

@@ -85,4 +85,4 @@ def install_certificate(certificate: Path | None, private_key: Path | None) -> s
         raise Impossible("The certificate and the private key do not fit together") from error
     pair = Pair(certificate.read_bytes(), private_key.read_bytes())
     pair.write(settings.SMTPD_CERTIFICATE, settings.SMTPD_PRIVATE_KEY)
-    return "installed intake's certificate; restart intake to use it"
+    return "installed intake's certificate; an intake that runs takes it in at SIGHUP"

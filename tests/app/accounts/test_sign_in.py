@@ -63,6 +63,25 @@ def test_an_unproved_address_does_not_sign_in(client, rita, mailed):
     assert mailed.all[-1][3] == "confirm"
 
 
+def test_the_code_that_proves_an_address_is_not_in_the_session(client, rita, mailed):
+    EmailAddress.objects.update(verified=False)
+    sign_in(client)
+    assert mailed.code not in str(dict(client.session))
+    page = reverse("account_email_verification_sent")
+    assert client.post(page, {"code": "WRONG1"}).status_code == 200
+    client.post(page, {"code": mailed.code.lower()})
+    assert EmailAddress.objects.get().verified
+    assert "_auth_user_id" in client.session
+
+
+def test_a_code_that_proves_an_address_is_tried_three_times(client, rita, mailed):
+    EmailAddress.objects.update(verified=False)
+    sign_in(client)
+    for typed in ("WRONG1", "WRONG2", "WRONG3", mailed.code):
+        client.post(reverse("account_email_verification_sent"), {"code": typed})
+    assert not EmailAddress.objects.get().verified
+
+
 def test_a_closed_account_does_not_sign_in(client, rita):
     User.objects.update(is_active=False)
     assert sign_in(client)["Location"] == reverse("account_inactive")
