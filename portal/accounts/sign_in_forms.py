@@ -106,6 +106,8 @@ class PortalResetCodeForm(_Plain, ConfirmPasswordResetCodeForm):
 class PortalVerificationCodeForm(_Plain, ConfirmEmailVerificationCodeForm):
     """The code that proves an address, which the session knows sealed."""
 
+    expected_code: str
+
     words: _Words = {"code": MAILED_CODE}
 
     def clean_code(self) -> str:
