@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -96,6 +97,7 @@ class Round:
     ends: float  # on time.monotonic()
     handled: int = 0
     gave_back: bool = False
+    database_failed: bool = False
     away: dict[NextHop, Report] = field(default_factory=dict)
     working: Sequence[Recipient] = ()
     progress: Progress = field(default_factory=lambda: Progress(uuid4()))  # of the batch that is worked off
@@ -132,13 +134,28 @@ def drain(destination: str) -> None:
 def _go_round(current: Round) -> None:
     """Claim and work off batches."""
     while current.goes_on():
-        batch = queue.claim_due(current.destination, limit=BATCH, now=timezone.now())
-        if not batch:
-            return
-        if len(batch) >= BATCH:  # a backlog: another lane may take some of it
-            nudge(current.destination)
-        with Progress(batch[0].lease_token or uuid4()) as current.progress:
-            _work_off(batch, current)
+        with _claim(current) as token:
+            batch = queue.claim_due(current.destination, limit=BATCH, now=timezone.now(), token=token)
+            if not batch:
+                return
+            if len(batch) >= BATCH:  # a backlog: another lane may take some of it
+                nudge(current.destination)
+            with Progress(token) as current.progress:
+                _work_off(batch, current)
+
+
+@contextmanager
+def _claim(current: Round) -> Iterator[UUID]:
+    """Give the token of a claim; where the database failed meanwhile, others soon have what is left of it."""
+    token, current.database_failed = uuid4(), False
+    try:
+        yield token
+    except record.DATABASE_AWAY:
+        current.database_failed = True
+        raise
+    finally:
+        if current.database_failed:
+            record.persistently(lambda: queue.let_go(current.destination, token, timezone.now()))
 
 
 def _work_off(batch: Sequence[Recipient], current: Round) -> None:
@@ -202,6 +219,7 @@ def _handle_alive(jobs: Sequence[Job], current: Round) -> None:
             _keep(*jobs[0])
     except Exception as error:  # the lease ends, and the sweep judges by the row and what was noted
         current.progress.keep()
+        current.database_failed |= isinstance(error, record.DATABASE_AWAY)
         log.error("drain.broken", message=str(current.working[0].message_id), error=where(error))
     finally:
         current.working = ()

@@ -33,6 +33,8 @@ LEASED = (*WAITING, State.SENDING)
 AMBIGUOUS = "ambiguous"
 # Written out: bound values would hide from SQLite that its partial index is meant, and it would read every row.
 _IS_WAITING = RawSQL("state IN ('queued', 'deferred')", [], output_field=BooleanField())
+# When others may have what a worker gave up: not at once, for what failed it may fail again.
+SOON = timedelta(seconds=5)
 # RFC 5321 section 4.5.3.1.8: every host takes this many recipients at once.
 MOST_OF_ONE_MESSAGE = 100
 
@@ -103,13 +105,13 @@ def is_due(destination: str, now: datetime) -> bool:
         return bool(_due_rows(1).rows(destination=destination, now=now))
 
 
-def claim_due(destination: str, *, limit: int, now: datetime) -> list[Recipient]:
-    """Return about `limit` due recipients of `destination`, now this caller's, oldest first.
+def claim_due(destination: str, *, limit: int, now: datetime, token: UUID | None = None) -> list[Recipient]:
+    """Return about `limit` due recipients of `destination`, now this caller's under `token`, oldest first.
 
     Two callers never get the same row: PostgreSQL skips locked rows, and on SQLite
     the update itself asks again whether the row is free.
     """
-    token = uuid4()
+    token = token or uuid4()
     with transaction.atomic():
         pks = _whole_messages(destination, limit, now)
         if pks:
@@ -236,6 +238,16 @@ def give_back(recipients: Sequence[Recipient]) -> None:
     rows, free_again = _of_claim(recipients), {"lease_token": None, "lease_until": None}
     rows.filter(state=State.SENDING).update(state=State.DEFERRED, next_attempt_at=timezone.now(), **free_again)
     rows.filter(state__in=WAITING).update(**free_again)
+
+
+def let_go(destination: str, token: UUID, now: datetime) -> None:
+    """Let the leases of a claim end soon, since its worker does no more about it.
+
+    What is `sending` is then judged by what the worker noted (`gateway.recovery`).
+    """
+    claimed = Recipient.objects.filter(lease_token=token, lease_until__gt=now + SOON)
+    claimed.filter(_IS_WAITING, destination=destination).update(lease_until=now + SOON)
+    claimed.filter(state=State.SENDING).update(lease_until=now + SOON)
 
 
 def _of_claim(recipients: Sequence[Recipient]) -> QuerySet[Recipient]:

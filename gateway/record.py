@@ -39,6 +39,8 @@ STICKY_FOR = timedelta(days=90)
 ALERT_EVERY = timedelta(days=1)
 # Seconds between tries to save what a host said: it may have the message, and a lost answer means a second copy.
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
+# What a database that does not answer, or is locked, raises.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 IN_PORTAL = "The message waits in the portal, and the recipient is told of it."
 TAKEN = "It is about a notice of the portal, which read and removed it."
 OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
@@ -80,7 +82,7 @@ def persistently(save: Callable[[], T]) -> T:
     for wait in SAVE_WAITS:
         try:
             return save()
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("record.again", error=where(error))
             if not connection.in_atomic_block:  # a test's; a drain is in none
                 connection.close_if_unusable_or_obsolete()

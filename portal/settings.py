@@ -78,6 +78,8 @@ if EMBEDDED:
     _database["OPTIONS"] = dict(_SQLITE)
 else:
     _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 20}
+    # Asked as it leaves the pool: where PostgreSQL was restarted, each connection would fail one page or task.
+    _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
 if REDIS_URL:
     # A Redis that is away must hold up neither a page nor the 250 of intake.

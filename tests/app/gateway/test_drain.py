@@ -536,3 +536,46 @@ def test_a_drain_leaves_no_notes_and_what_it_could_not_record_the_sweep_does(key
         drain.drain(DOMAIN)
     assert (len(host.messages), len(again.messages)) == (1, 1)
     assert list((keys / "progress").iterdir()) == []
+
+
+def test_what_was_claimed_as_the_database_went_away_is_soon_free(keys, settings, ca, monkeypatch):
+    """Before any route was known; no host was told of it, so it need not wait for its lease's end."""
+    make_message(RAW)
+    monkeypatch.setattr(drain.RouteTable, "load", fails(OperationalError))
+    with pytest.raises(OperationalError):
+        drain.drain(DOMAIN)
+    monkeypatch.undo()
+    soon = timezone.now() + queue.SOON
+    assert not queue.is_due(DOMAIN, timezone.now()), "not at once: what failed may fail again"
+    assert queue.claim_due(DOMAIN, limit=1, now=soon)
+
+
+def test_what_was_taken_as_the_database_went_away_is_soon_recorded(keys, settings, ca, monkeypatch):
+    settings.DATA_DIR = keys
+    make_message(RAW)
+    monkeypatch.setattr(record, "attempted_together", fails(OperationalError))
+    with partner(settings, ca) as host:
+        drain.drain(DOMAIN)
+        monkeypatch.undo()
+        assert Recipient.objects.get().state == State.SENDING
+        recovery.recover_lost(timezone.now() + queue.SOON)
+    assert len(host.messages) == 1
+    assert state_of() == (State.DELIVERED, "delivered")
+
+
+def test_a_fault_of_another_kind_waits_for_the_leases_end(keys, monkeypatch):
+    make_message(RAW)
+    monkeypatch.setattr(drain.RouteTable, "load", fails(ValueError))
+    with pytest.raises(ValueError, match="broken"):
+        drain.drain(DOMAIN)
+    monkeypatch.undo()
+    assert queue.claim_due(DOMAIN, limit=1, now=timezone.now() + queue.SOON) == []
+
+
+def fails(error):
+    """Return what raises `error`, whatever it is given."""
+
+    def fail(*_args, **_options):
+        raise error("broken")
+
+    return fail
