@@ -5,7 +5,7 @@ import json
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         elif not options["what"]:
             raise CommandError(f"{options['action']} needs an id")
         elif options["action"] == "show":
-            self._write(_shown(_named(options["what"], domains=False)), options["json"])
+            self._write(_shown(list(_named(options["what"], domains=False))), options["json"])
         else:
             self._change(options)
 
@@ -153,9 +153,29 @@ def _row(row: Recipient) -> dict[str, Any]:
     }
 
 
-def _shown(rows: Iterable[Recipient]) -> dict[str, Any]:
-    """Return rows with their attempts, and with what staff did to them."""
-    return {"recipients": [_row(row) | {"attempts": _attempts(row), "by_staff": _by_staff(row)} for row in rows]}
+def _shown(rows: Sequence[Recipient]) -> dict[str, Any]:
+    """Return rows of one message with their attempts, what staff did, and all that the audit log has of them."""
+    recipients = [_row(row) | {"attempts": _attempts(row), "by_staff": _by_staff(row)} for row in rows]
+    return {"recipients": recipients, "events": _events(rows)}
+
+
+def _events(rows: Sequence[Recipient]) -> list[dict[str, Any]]:
+    """Return what happened to a message and to these copies of it, from its acceptance to its end, oldest first."""
+    addresses = {row.pk: row.address for row in rows}
+    theirs = Q(recipient_id=None) | Q(recipient_id__in=addresses)
+    events = AuditEvent.objects.filter(theirs, message_id=rows[0].message_id).order_by("at", "id")
+    return [
+        {
+            "at": event.at,
+            "event": event.event,
+            "who": event.actor,
+            "ip": event.ip,
+            "to": addresses.get(event.recipient_id) if event.recipient_id else None,
+            "why": event.details.get("reason", ""),
+            "host": event.details.get("mx_host", ""),
+        }
+        for event in events
+    ]
 
 
 def _attempts(row: Recipient) -> list[dict[str, Any]]:

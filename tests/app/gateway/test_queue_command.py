@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from gateway import queue
 from gateway.models import HomeDomain, Relay
-from messages_app.audit import Event
+from messages_app.audit import Event, record
 from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing.notes import open_note
 from notifications.models import Notice
-from tests.factories import RITA, SAM, make_message
+from tests.factories import RITA, SAM, make_message, make_recipient
 
 NOW = timezone.now()
 WHY = "Sam asked by telephone"
@@ -90,6 +90,25 @@ def test_show_tells_the_attempts_and_what_staff_did_and_nothing_of_the_content(k
         assert "mx was away" in shown
         assert f"cli:ines {WHY}" in shown
         assert "secret" not in shown + run("show", named, "--json") + run("list")
+
+
+def test_show_tells_all_that_the_audit_log_has_of_a_message_and_nothing_of_other_copies(keys):
+    row = waiting()
+    message = row.message_id
+    other = make_recipient(row.message, "otto@partner.example")
+    record(Event.MESSAGE_ACCEPTED, actor="relay:home", ip="192.0.2.7", message=message)
+    record(Event.RECIPIENT_DEFERRED, message=message, recipient=other.pk, reason="temporary", mx_host="mx9.example")
+    record(Event.RECIPIENT_DELIVERED, message=message, recipient=row.pk, reason="delivered", mx_host="mx1.example")
+    record(Event.MESSAGE_SHREDDED, message=message)
+    told = json.loads(run("show", row.pk, "--json"))["events"]
+    words = [(one["event"], one["who"], one["to"], one["host"]) for one in told]
+    assert words == [
+        (Event.MESSAGE_ACCEPTED, "relay:home", None, ""),
+        (Event.RECIPIENT_DELIVERED, "system", RITA, "mx1.example"),
+        (Event.MESSAGE_SHREDDED, "system", None, ""),
+    ]
+    text = run("show", message)
+    assert text.index("192.0.2.7") < text.index("mx9.example") < text.index("mx1.example")
 
 
 def test_an_odd_address_cannot_write_to_the_terminal(keys):
