@@ -224,7 +224,7 @@ class Attempt:
         try:
             session = _open(address, demand, self.settings, self.ends)
         except HostFailed as failed:
-            return failed.result
+            return self.levels.rejudge(address, failed.result)
         return self._send(address, demand, session)
 
     def _send(self, address: Address, demand: AnyDemand, session: VerifiedSession) -> HostResult:

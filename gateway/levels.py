@@ -12,7 +12,7 @@ from gateway.demand import AnyDemand, DaneDemand, Demand, PinnedDemand
 from gateway.mx import Address
 from gateway.resolver import Unanswered
 from gateway.rules.dane import usable
-from gateway.rules.outcome import Class, HostResult, Phase
+from gateway.rules.outcome import TLS_FAILURES, Class, HostResult, Phase
 from gateway.rules.routing import Route
 from gateway.rules.sts_policy import Known, examine
 from gateway.rules.tls import Level, ResultType
@@ -78,6 +78,18 @@ class Levels:
         sentence = f"{host} is not one of the mail servers that the MTA-STS policy of {domain} names"
         more = {"level": Level.MTA_STS, "mta_sts": found.note}
         return _unusable(address, Class.TLSFAIL, sentence, ResultType.STS_POLICY_INVALID, **more)
+
+    def rejudge(self, address: Address, result: HostResult) -> HostResult:
+        """Return what a host has shown as the policy that its domain publishes now would have it (row 14).
+
+        A promise of MTA-STS counts as broken only after another look at it: it may have been
+        taken back, and then nobody is alarmed, and nothing is waited for (RFC 8461 section 5).
+        """
+        if result.level is not Level.MTA_STS or result.class_ not in TLS_FAILURES:
+            return result
+        domain = self._route.domain
+        found = examine(self._policies.look_again(domain), domain, address.host)
+        return result if found.enforced else replace(result, level=Level.VERIFY, mta_sts=found.note)
 
     def _dane(self, address: Address) -> DaneDemand | HostResult | None:
         """Return what the TLSA records of a host ask for, None where there is nothing to compare.

@@ -109,6 +109,18 @@ def test_a_host_that_is_named_still_needs_a_certificate_for_its_name(world, sett
     assert AuditEvent.objects.filter(event=Event.STAFF_ALERTED).exists()
 
 
+def test_a_promise_that_was_taken_back_alarms_nobody(world, settings):
+    world.https.serve(policy(MX))
+    mta_sts.known(DOMAIN)
+    world.https.serve(policy(MX, mode="none"))
+    world.announce("2")
+    with mx_host(None, server_context(trustme.CA(), MX)) as mail:
+        settings.MX_PORT = mail.port
+        recipient, evidence = world.deliver()
+    assert (recipient.state, recipient.reason, evidence["level"]) == (State.HELD, "certificate-not-trusted", "verify")
+    assert not AuditEvent.objects.filter(event=Event.STAFF_ALERTED).exists()
+
+
 def test_a_new_id_is_looked_for_before_a_host_is_refused(world):
     world.https.serve(policy("old.partner.example"))
     mta_sts.known(DOMAIN)

@@ -7,7 +7,7 @@ from gateway.demand import DaneDemand, Demand
 from gateway.levels import Levels
 from gateway.mx import Address
 from gateway.rules.dane import TLSA
-from gateway.rules.outcome import Class, HostResult
+from gateway.rules.outcome import Class, HostResult, Phase
 from gateway.rules.routing import Policy, route
 from gateway.rules.sts_policy import Known, Mode, STSPolicy
 from gateway.rules.tls import Level
@@ -78,6 +78,38 @@ def test_what_another_look_brings_counts(again, level):
     found = demand(Policies(policy("mx.elsewhere.example"), again))
     assert isinstance(found, Demand)
     assert found.level is level
+
+
+ENFORCED, TAKEN_BACK = policy(MX.host), policy("x.example", mode=Mode.NONE)
+
+
+@pytest.mark.parametrize(
+    ("again", "fields", "level"),
+    [
+        (ENFORCED, {}, Level.MTA_STS),
+        (TAKEN_BACK, {}, Level.VERIFY),
+        (Known(), {"class_": Class.TLSFAIL_SOFT}, Level.VERIFY),
+        (policy("mx.elsewhere.example"), {}, Level.MTA_STS),  # still enforced, and it names others
+    ],
+)
+def test_a_promise_counts_as_broken_only_after_another_look_at_it(again, fields, level):
+    policies = Policies(ENFORCED, again)
+    assert rejudged(policies, **fields) is level
+    assert policies.asked == ["partner.example again"]
+
+
+@pytest.mark.parametrize("fields", [{"class_": Class.TEMP}, {"class_": Class.OK}, {"level": Level.DANE}])
+def test_what_broke_no_such_promise_asks_for_no_other_look(fields):
+    policies = Policies(ENFORCED, TAKEN_BACK)
+    assert rejudged(policies, **fields) is fields.get("level", Level.MTA_STS)
+    assert policies.asked == []
+
+
+def rejudged(policies, *, class_=Class.TLSFAIL, level=Level.MTA_STS):
+    """Return the level of a result that failed so, as it is seen after all."""
+    way = route("rita@partner.example", {}, {})
+    result = MX.result(Phase.HANDSHAKE, class_, "what happened", level=level)
+    return Levels(way, "", Records(), policies).rejudge(MX, result).level
 
 
 def test_dane_takes_precedence_and_the_policy_is_not_even_asked_for():
