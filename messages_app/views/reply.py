@@ -14,18 +14,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from messages_app import drafts, pickup, quotas, replies
 from messages_app.drafts import OpenDraft
 from messages_app.forms import ReplyForm
-from messages_app.models import Recipient
+from messages_app.models import Part, Recipient
 from messages_app.pickup import NotReadable, Opened
+from messages_app.rules.html_tokens import text_of
 from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
+from messages_app.sealing.errors import SealingError
 from messages_app.uploads import refused
-from messages_app.views import unsent, words
+from messages_app.views import body, unsent, words
 from messages_app.views.access import Source, received, signed_in
 
 # A form that comes twice (a double click, a reload) is one reply.
@@ -79,8 +82,20 @@ def _page(
         "reply_all": reply_all,
         "undo_seconds": settings.UNDO_SECONDS,
         "files_again": form.is_bound and (request.FILES or refused(request)),
+        "answered": _answered(source, opened),
     }
     return render(request, "messages_app/reply.html", context)
+
+
+def _answered(source: Source, opened: Opened) -> SafeString | str:
+    """Return the text of the message that is answered, HTML without its layout; "" where it can't be read."""
+    part = body.body_part(opened, plain=True)
+    try:
+        if part is None or part.role == Part.Role.TEXT:
+            return mark_safe(body.build(source, opened, part).html) if part else ""  # noqa: S308  # linkify escapes
+        return text_of(body.read_text(opened, part)).strip()
+    except SealingError:
+        return ""
 
 
 def _too_late(request: HttpRequest, source: Source, found: Standing) -> HttpResponse:

@@ -48,6 +48,20 @@ def test_it_goes_to_the_people_of_the_message(client, copy, name, addresses):
     assert set(message.recipients.values_list("state", flat=True)) == {State.QUEUED}
 
 
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ({"text": "See <b>this</b>"}, "See &lt;b&gt;this&lt;/b&gt;"),
+        ({"html": "<p>See <b>this</b></p>"}, "See this"),
+    ],
+)
+def test_what_is_answered_stands_below_the_form(client, rita, content, shown):
+    page = client.get(reverse("message_reply", args=[make_copy(rita, **content).pk])).content.decode()
+    _form, answered = page.split("Earlier in this conversation")
+    assert shown in answered
+    assert "<b>" not in answered
+
+
 def test_nobody_can_be_added(client, copy):
     path = reverse("message_reply", args=[copy.pk])
     client.post(path, form_of(client, path) | {"to": "mallory@else.example", "recipients": "mallory@else.example"})
