@@ -58,6 +58,7 @@ class FilesInput(forms.ClearableFileInput):
             "data-too-large": _too_large(),
             "data-most": str(FILES_LIMIT),
             "data-too-many": _too_many(),
+            "data-remove": gettext("Remove"),
         }
         return super().get_context(name, value, {**(attrs or {}), **limits})
 

@@ -1,4 +1,4 @@
-/* List the chosen files with their sizes, say at once when they are too large together or too many,
+/* List the chosen files with their sizes, add to them or take one out, say at once when they are too large together or too many,
    and show how far an upload is, with a way to stop it. Without this file the form is sent as it is. */
 "use strict";
 
@@ -11,32 +11,58 @@ document.querySelectorAll("input[type=file][data-limit]").forEach((input) => {
   input.after(list, total);
 
   const unit = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
-  const size = (bytes) => (bytes < 1_048_576 ? `${unit.format(bytes / 1024)} KB` : `${unit.format(bytes / 1_048_576)} MB`);
+  const kilobytes = (bytes) => (bytes ? Math.max(1, bytes / 1024) : 0);
+  const size = (bytes) => (bytes < 1_048_576 ? `${unit.format(kilobytes(bytes))} KB` : `${unit.format(bytes / 1_048_576)} MB`);
+  let chosen = [];
 
-  const fault = (count, bytes) => {
-    if (count > Number(input.dataset.most)) return input.dataset.tooMany;
-    return bytes > Number(input.dataset.limit) ? input.dataset.tooLarge : "";
+  const fault = () => {
+    if (chosen.length > Number(input.dataset.most)) return input.dataset.tooMany;
+    return weight(chosen) > Number(input.dataset.limit) ? input.dataset.tooLarge : "";
   };
 
-  input.addEventListener("change", () => {
-    const files = [...input.files];
-    const bytes = files.reduce((sum, file) => sum + file.size, 0);
-    list.replaceChildren(
-      ...files.map((file) => {
-        const row = document.createElement("li");
-        const name = document.createElement("span");
-        const weight = document.createElement("span");
-        name.textContent = file.name;
-        weight.textContent = size(file.size);
-        row.append(name, weight);
-        return row;
-      }),
-    );
-    const wrong = fault(files.length, bytes);
-    total.textContent = files.length ? wrong || size(bytes) : "";
+  const weight = (files) => files.reduce((sum, file) => sum + file.size, 0);
+  const same = (one) => (other) => one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+
+  const row = (file) => {
+    const item = document.createElement("li");
+    const name = document.createElement("span");
+    const bytes = document.createElement("span");
+    const remove = document.createElement("button");
+    // Marks that turn text around would hide the real extension.
+    name.textContent = file.name.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+    name.dir = "auto";
+    bytes.textContent = size(file.size);
+    remove.type = "button";
+    remove.className = "link-button";
+    remove.textContent = input.dataset.remove;
+    remove.setAttribute("aria-label", `${input.dataset.remove}: ${name.textContent}`);
+    remove.addEventListener("click", () => {
+      chosen = chosen.filter((other) => other !== file);
+      show();
+      input.focus();
+    });
+    item.append(name, bytes, remove);
+    return item;
+  };
+
+  const show = () => {
+    const transfer = new DataTransfer();
+    chosen.forEach((file) => transfer.items.add(file));
+    input.files = transfer.files;
+    list.replaceChildren(...chosen.map(row));
+    const wrong = fault();
+    total.textContent = chosen.length ? wrong || size(weight(chosen)) : "";
     total.className = wrong ? "small errorlist" : "small";
     input.setCustomValidity(wrong);
     input.setAttribute("aria-invalid", Boolean(wrong));
+  };
+
+  // Whoever chooses a second time adds: browsers would drop the first choice in silence. What was too much starts afresh.
+  input.addEventListener("change", () => {
+    const added = [...input.files];
+    const kept = fault() ? [] : chosen.filter((file) => !added.some(same(file)));
+    chosen = [...kept, ...added];
+    show();
   });
 });
 

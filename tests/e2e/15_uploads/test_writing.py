@@ -124,6 +124,21 @@ def test_several_files_go_along_and_their_limits_are_said_first(write, file, jav
     assert page.locator(".attachment-name > :first-child").all_inner_texts() == names
 
 
+def test_files_that_are_chosen_later_join_the_first_and_each_can_be_taken_out(write, file):
+    page = write()
+    names = page.locator(".file-list li > :first-child")
+    choose(page, file("one.txt", 100))
+    choose(page, file("two.txt", 200), file("three.txt", 300))
+    assert names.all_inner_texts() == ["one.txt", "two.txt", "three.txt"]
+    choose(page, file("one.txt", 100))
+    assert names.all_inner_texts() == ["two.txt", "three.txt", "one.txt"]
+    page.get_by_role("button", name="Remove: two.txt").click()
+    expect(page.locator("input[type=file]")).to_be_focused()
+    press(page, "Send")
+    page.wait_for_url("**/sent/**")
+    assert page.locator(".attachment-name > :first-child").all_inner_texts() == ["three.txt", "one.txt"]
+
+
 def is_sending(request):
     """Return whether it is the form that is sent: drafts save themselves meanwhile."""
     return request.is_navigation_request() or "x-requested-with" in request.headers
