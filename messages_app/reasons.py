@@ -26,6 +26,7 @@ WORDS = {
     "sts-webpki-invalid": gettext_noop("The server with the domain's rules on encryption could not be verified."),
     "portal-only": gettext_noop("The sender's organisation wants such mail to be kept in the portal always."),
     "oversize": gettext_noop("The message is too large for the receiving mail server."),
+    "unfit": gettext_noop("The receiving mail server does not take messages of this kind."),
     "refused": gettext_noop("The receiving mail server refused the message."),
     "expired": gettext_noop("It could not be delivered in the time allowed."),
     "by-hand": gettext_noop("The people who look after this portal chose to keep it here."),

@@ -18,6 +18,7 @@ from gateway.rules.tls import PROMISES, OnTLSFailure, enhanced_code
 TEXT_LIMIT = 500  # characters of a reply that are kept as evidence
 EXPIRED = "4.4.7"  # RFC 3463: delivery time expired
 OVERSIZE_CODE = "5.3.4"  # RFC 3463: message too big for system
+OTHER_KIND = "5.6."  # the same: not for its size, but for eight bits, or addresses beyond ASCII
 
 
 class Phase(StrEnum):
@@ -332,9 +333,10 @@ def _oversize(case: Case) -> Verdict | None:
     """Row 18: this host can't take it as it is, and recoding would break its signatures."""
     if not (result := case.first(Class.OVERSIZE)):
         return None
+    reason = "unfit" if result.enhanced.startswith(OTHER_KIND) else "oversize"
     if case.policy.hold_oversize and not case.history.home:
-        return Verdict(action=Action.HOLD, reason="oversize", sentence=result.sentence, decisive=result)
-    return _bounce(result, reason="oversize", enhanced=result.enhanced or OVERSIZE_CODE)
+        return Verdict(action=Action.HOLD, reason=reason, sentence=result.sentence, decisive=result)
+    return _bounce(result, reason=reason, enhanced=result.enhanced or OVERSIZE_CODE)
 
 
 def _tls_failed(case: Case) -> Verdict | None:

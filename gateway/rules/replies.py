@@ -115,7 +115,8 @@ def describe_refusal(phase: Phase, host: str, reply: Reply) -> str:
     if phase is Phase.GREETING:
         return f"{host} turned us away{passing} ({code})"
     if phase is Phase.EHLO:
-        return f"{host} refused EHLO{passing}, so STARTTLS can't be had ({code})"
+        why = passing or ", without which there is no STARTTLS"
+        return f"{host} refused EHLO{why} ({code})"
     if phase is Phase.STARTTLS:
         return f"{host} refused to start TLS{passing} ({code})"
     return f"{host} refused {WHAT[phase]}{passing} ({code})"

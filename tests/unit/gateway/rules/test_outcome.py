@@ -184,6 +184,15 @@ def test_row_18_what_a_host_cannot_take_is_held(policy, home, action):
     assert decide(OVERSIZE, policy=policy, home=home).action is action
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("5.3.4", "oversize"), ("5.2.3", "oversize"), ("", "oversize"), ("5.6.3", "unfit"), ("5.6.7", "unfit")],
+)
+def test_row_18_too_big_is_told_from_of_another_kind(code, reason):
+    for policy in (Policy(), Policy(hold_oversize=False)):
+        assert decide(host(Class.OVERSIZE, enhanced=code), policy=policy).reason == reason
+
+
 @pytest.mark.parametrize("results", [[TLSFAIL], [SOFT], [TLSFAIL, TEMP]])
 def test_on_the_way_home_tls_failures_wait_and_alert(results):
     verdict = decide(*results, home=True, first_tls_failure_at=NOW - 9 * HOUR)

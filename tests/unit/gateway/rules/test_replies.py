@@ -124,7 +124,8 @@ def test_too_many_recipients_want_another_transaction(code, text, wanted):
     [
         (Phase.GREETING, 554, "mx1 turned us away (554)"),
         (Phase.GREETING, 421, "mx1 turned us away for now (421)"),
-        (Phase.EHLO, 502, "mx1 refused EHLO, so STARTTLS can't be had (502)"),
+        (Phase.EHLO, 502, "mx1 refused EHLO, without which there is no STARTTLS (502)"),
+        (Phase.EHLO, 421, "mx1 refused EHLO for now (421)"),
         (Phase.STARTTLS, 454, "mx1 refused to start TLS for now (454)"),
         (Phase.EHLO2, 550, "mx1 refused us (550)"),
         (Phase.RCPT, 450, "mx1 refused the recipient for now (450)"),
