@@ -61,6 +61,7 @@ _ATTRIBUTES = {
     "hr": {"width", "size", "color", "noshade"},
     "details": {"open"},
     "blockquote": {"type"},
+    "div": {"type"},
 }
 _LINK = re.compile(r"(?:https?://|mailto:)[^\s\x00-\x1f]", re.IGNORECASE)
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
@@ -155,7 +156,7 @@ class _Attributes:
             return self._link(value.strip())
         if tag == "img" and name == "src":
             return self._image(value.strip())
-        if tag == "blockquote" and name == "type":
+        if tag in {"blockquote", "div"} and name == "type":
             return "cite" if value.strip().lower() == "cite" else None
         return None if name in {"href", "src"} else value
 

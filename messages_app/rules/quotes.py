@@ -24,8 +24,12 @@ _HEAD_START = 600
 
 # Without one of these there is nothing to find.
 _HINTS = ('type="cite"', "<hr", "border-top")
-_QUOTE = re.compile(r"<blockquote\b([^<>]{0,2000})>", re.IGNORECASE)
-_CLASS = re.compile(r"\bclass\s*=\s*[\"']?[^\"'<>]{0,200}\b(?:gmail|protonmail)_quote\b", re.IGNORECASE)
+_QUOTE = re.compile(r"<(blockquote|div)\b([^<>]{0,2000})>", re.IGNORECASE)
+# Yahoo quotes in a <div>, and puts letters and digits of its own before the class when it quotes itself.
+_CLASSES = {
+    "blockquote": re.compile(r"\bclass\s*=\s*[\"']?[^\"'<>]{0,200}\b(?:gmail|protonmail)_quote\b", re.IGNORECASE),
+    "div": re.compile(r"\bclass\s*=\s*[\"']?(?:[^\"'<>]{0,200}\s)?[a-z0-9]{0,40}yahoo_quoted\b", re.IGNORECASE),
+}
 _TYPE = re.compile(r"\btype\s*=", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:[^\"<>]|\"[^\"]*\")*+)>")
 _VOID = frozenset({"br", "col", "hr", "img", "wbr"})
@@ -108,14 +112,14 @@ def _close(still_open: list[_Element], tag: re.Match[str]) -> None:
 
 def mark(html: str) -> str:
     """Return `html`, as untrusted as before, with `type="cite"` where a class alone says that a block is quoted."""
-    return _QUOTE.sub(_marked, html) if "mail_quote" in html else html
+    return _QUOTE.sub(_marked, html) if "mail_quote" in html or "yahoo_quoted" in html else html
 
 
 def _marked(match: re.Match[str]) -> str:
-    attributes = match[1]
-    if not _CLASS.search(attributes) or _TYPE.search(attributes):
+    name, attributes = match[1].lower(), match[2]
+    if not _CLASSES[name].search(attributes) or _TYPE.search(attributes):
         return match[0]
-    return f'<blockquote type="cite"{attributes}>'
+    return f'<{name} type="cite"{attributes}>'
 
 
 def is_forward(subject: str) -> bool:
@@ -169,7 +173,7 @@ def _cites(tree: _Tree) -> list[Span]:
     """Return the outermost blocks that are marked as quoted."""
     found: list[Span] = []
     for element in tree.elements:
-        is_quote = element.name == "blockquote" and 'type="cite"' in element.attributes
+        is_quote = element.name in _CLASSES and 'type="cite"' in element.attributes
         if is_quote and (not found or element.start >= found[-1].end):
             found.append(Span(element.start, element.end))
     return found

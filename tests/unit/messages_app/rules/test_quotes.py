@@ -29,16 +29,25 @@ OUTLOOK = (
     f"<div>{LINES}</div>"
 )
 FRENCH = OUTLOOK.replace("From:", "De&nbsp;:").replace("Sent:", "Envoyé&nbsp;:").replace("To:", "À&nbsp;:")
+YAHOO = (
+    '<div class="ydp4f1a-wrap" style="font-size:16px"><div dir="ltr">Yes.</div><br></div>'
+    '<div id="yahoo_quoted_4711" class="ydp4f1a yahoo_quoted"><div style="font-size:13px">'
+    f"<div>On Friday, Rita wrote:</div><div><br></div><div><div id=yiv1><div>{LINES}</div></div></div></div></div>"
+)
+YAHOO_TWICE = YAHOO.replace("ydp4f1a yahoo_quoted", "ydp4f1ayahoo_quoted")
 QUOTING = {
     "gmail": (GMAIL, ["Yes.", "On Friday Rita wrote:"]),
     "apple": (APPLE, ["Yes.", "Sam"]),
     "thunderbird": (THUNDERBIRD, ["Rita:", "Yes."]),
+    "yahoo": (YAHOO, ["Yes."]),
+    "yahoo, quoted by itself": (YAHOO_TWICE, ["Yes."]),
     "word": (WORD, ["Yes."]),
     "outlook": (OUTLOOK, ["Yes."]),
     "outlook, French": (FRENCH, ["Yes."]),
 }
 WHOLE = {
     "nothing but a quotation": f'<blockquote type="cite">{LINES}</blockquote>',
+    "a word of a newsletter's": f'<p>News</p><div class="not-yahoo_quoted-words">{LINES}</div>',
     "a short quotation": '<p>Yes.</p><blockquote type="cite">Shall we meet?</blockquote>',
     "an indented paragraph": f"<p>He said:</p><blockquote>{LINES}</blockquote>",
     "a forwarded message (Apple)": f'<p>See:</p><blockquote type="cite">Begin forwarded:{HEAD}{LINES}</blockquote>',
