@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cache, lru_cache
 from itertools import chain
 from json import dumps
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
@@ -28,14 +28,16 @@ def _text_of(moment: datetime) -> str:
     return str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
+_hex = attrgetter("hex")
 # Of fields whose values the drivers don't take, or not in Django's form; the drivers know all others.
 _CONVERTERS: dict[str, dict[str, Converter]] = {
-    "postgresql": {"JSONField": dumps},
-    "sqlite": {"JSONField": dumps, "UUIDField": attrgetter("hex"), "DateTimeField": _text_of},
+    # The driver has UUIDs written in Python, texts in C.
+    "postgresql": {"JSONField": dumps, "UUIDField": _hex},
+    "sqlite": {"JSONField": dumps, "UUIDField": _hex, "DateTimeField": _text_of},
 }
 # What PostgreSQL doesn't make of a text by itself. Never a `varchar(n)`: such a cast cuts off what is too long.
-_CASTS = {"JSONField": "::jsonb", "GenericIPAddressField": "::inet"}
-# Rows of one statement: few sizes, so that a database knows most statements already.
+_CASTS = {"JSONField": "::jsonb", "GenericIPAddressField": "::inet", "UUIDField": "::uuid"}
+# Rows of one statement of PostgreSQL: few sizes, so that it knows most statements already.
 _PORTIONS = (32, 16, 8, 4, 2, 1)
 Row = list[Any]
 M = TypeVar("M", bound=Model)
@@ -83,12 +85,17 @@ class Inserter:
         fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]  # noqa: SLF001
         self._fields: Sequence[Field[Any, Any]] = fields
         self._kinds = [_kind(field) for field in fields]
-        self._values = attrgetter(*(field.attname for field in fields))
+        # By their names in the row itself: descriptors of foreign keys look around first.
+        self._values = itemgetter(*(field.attname for field in fields))
         self._statement = cache(self._write_statement)
 
     def insert(self, rows: Iterable[Model]) -> None:
         """Insert `rows`, all of them or none. Raises django.db.Error."""
         insert([(self, rows)])
+
+    def insert_each(self, rows: Iterable[Model], raw: Any) -> None:
+        """Insert `rows` by the one statement of one row, which SQLite keeps ready."""
+        raw.executemany(self._statement(1, "sqlite"), self._convert(rows, "sqlite"))
 
     def statements(self, rows: Iterable[Model], vendor: str) -> Iterator[tuple[str, Row]]:
         """Yield what inserts `rows`: statements, and their parameters."""
@@ -116,7 +123,7 @@ class Inserter:
         known = _CONVERTERS[vendor]
         converters = [(place, known[kind]) for place, kind in enumerate(self._kinds) if kind in known]
         for row in rows:
-            values = list(self._values(row))
+            values = list(self._values(row.__dict__))
             for place, convert in converters:
                 if values[place] is not None:
                     values[place] = convert(values[place])
@@ -127,13 +134,12 @@ def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]]) -> None:
     """Insert all rows of all batches, in this order, or none. Raises django.db.Error."""
     connection.ensure_connection()
     vendor, raw = connection.vendor, connection.connection
-    statements = chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches)
     with connection.wrap_database_errors:
         if vendor == "postgresql":
-            _pipeline(raw, statements)
+            _pipeline(raw, chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches))
         else:
-            for statement, values in statements:
-                raw.execute(statement, values)
+            for inserter, rows in batches:
+                inserter.insert_each(rows, raw)
 
 
 def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]]) -> None:

@@ -185,8 +185,7 @@ class Intake:
         future: asyncio.Future[Reply] = self._loop.create_future()
         if arrival.is_small(blocks):
             try:
-                # In one piece: at the second, the writer expects a whole segment.
-                self._complete(arrival, [b"".join(blocks)], future)
+                self._complete(arrival, blocks, future)
             except SynchronousOnlyOperation:  # the key of a new week: the database has to be asked
                 blocks = ()
             else:
@@ -196,7 +195,7 @@ class Intake:
 
     def _complete(self, arrival: Arrival, blocks: Sequence[bytes], future: "asyncio.Future[Reply]") -> None:
         try:
-            arrival.seal(blocks)
+            arrival.seal_rest(blocks)
             accepted = arrival.complete(timezone.now())
         except SynchronousOnlyOperation:
             raise
