@@ -6,6 +6,7 @@ Its servers are those of `tests/harness`: private directories, free loopback por
 
 import os
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -96,6 +97,45 @@ def forget_peaks(pid: int) -> None:
 def peak_mb(pid: int) -> float:
     """Return the largest peak of resident memory of one process in the tree of `pid`, in MB (10^6 bytes)."""
     return max(_status_kib(each, "VmHWM") for each in tree(pid)) * 1024 / 1e6
+
+
+def tree_mb(pid: int) -> float:
+    """Return how much memory the tree of `pid` holds now, in MB (10^6 bytes), what its processes share counted once.
+
+    Of anonymous memory that is the sum of proportional shares (proc(5), smaps_rollup); of files, which others may
+    have mapped too, what the process has that has most.
+    """
+    found = [_rollup(each) for each in tree(pid)]
+    own = sum(each.get("Pss_Anon", 0) + each.get("Pss_Shmem", 0) for each in found)
+    files = max(each.get("Rss", 0) - each.get("Anonymous", 0) for each in found)
+    return (own + files) * 1024 / 1e6
+
+
+def tree_peak_mb(pid: int, work: Callable[[], object], every: float = 0.02) -> float:
+    """Return the most that `tree_mb` was while `work` ran, looked at every so many seconds."""
+    seen, over = [tree_mb(pid)], threading.Event()
+
+    def look() -> None:
+        while not over.wait(every):
+            seen.append(tree_mb(pid))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        work()
+    finally:
+        over.set()
+        looking.join()
+    return max(seen)
+
+
+def _rollup(pid: int) -> dict[str, int]:
+    """Return the KiB of /proc/PID/smaps_rollup by name; none where the process is gone."""
+    try:
+        lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
 
 
 def _stat(pid: int) -> list[str]:

@@ -71,8 +71,8 @@ class Parent:
         signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
         self._ready = mmap(-1, self.count)
         self._children = [_Child(number) for number in range(self.count)]
-        # What is there now is never collected: to look at it would copy its pages in each process.
-        gc.collect()
+        # What is there now is never collected: to look at it would copy its pages in each process. Not now either:
+        # what is new would fill the holes.
         gc.freeze()
         for child in self._children:
             self._start(child)

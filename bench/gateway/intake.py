@@ -46,7 +46,8 @@ def measure() -> None:
             compare(name, _contestants(theirs, ours, load))
         for name, load in STARTTLS.items():
             compare(name, _behind_tls(theirs, ours, load, running))
-        _two_processes(ours["postgresql"])
+        for kind, server in ours.items():
+            _one_process(kind, server)
 
 
 def _contestants(theirs: Reference, ours: dict[str, Postern], load: Load) -> dict[str, Contestant]:
@@ -73,12 +74,15 @@ def _postern(server: Postern, port: int, load: Load) -> Contestant:
     return Contestant(load.messages, partial(load.send, port), server.cpu)
 
 
-def _two_processes(server: Postern) -> None:
-    """Print what a second process at the same port brings; PostgreSQL alone, as the documents advise."""
+def _one_process(kind: str, server: Postern) -> None:
+    """Print what the processes of one `smtpd` bring: two of them, against one."""
     load = LOADS["10k_x20"]
-    one = [load.messages / seconds(lambda: load.send(server.port)) for _ in range(ROUNDS)]
-    second = server.smtpd()
-    two = [load.messages / seconds(lambda: load.send(server.port)) for _ in range(ROUNDS)]
-    second.stop()
-    figure("intake_10k_x20_two_smtpd", median(two), "messages/s")
-    figure("intake_10k_x20_two_smtpd_vs_one", ratio(two, one), "ratio")
+    seen: dict[int, list[float]] = {1: [], 2: []}
+    for number in range(2 * ROUNDS):
+        server.stop_all()
+        count = (1, 2, 2, 1)[number % 4]
+        server.smtpd(count)
+        load.send(server.port)
+        seen[count].append(load.messages / seconds(lambda: load.send(server.port)))
+    figure(f"intake_10k_x20_{kind}_two_processes", median(seen[2]), "messages/s")
+    figure(f"intake_10k_x20_{kind}_two_processes_vs_one", ratio(seen[2], seen[1]), "ratio")

@@ -26,7 +26,7 @@ _RELAY = """
 relay = Relay.objects.create(name="home", networks="127.0.0.1/32")
 HomeDomain.objects.create(relay=relay, domain="home.example", next_hop="mail.home.example")
 """
-_WORKER = ("-m", "celery", "--app=portal", "worker", "--queues=delivery,hold,keys", "--pool=threads")
+_WORKER = ("-m", "celery", "--app=portal", "worker", "--queues=delivery,keys", "--pool=threads")
 # As compose.yaml runs it.
 _THREADS = "--concurrency=16"
 
@@ -43,10 +43,11 @@ class Postern:
     running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     processes: list[Process] = field(default_factory=list)
 
-    def smtpd(self) -> Process:
-        """Start a process that takes mail in, at the one port of them all, and return it."""
+    def smtpd(self, processes: int = 0) -> Process:
+        """Start what takes mail in, with so many processes or, for 0, as it does by itself; return it."""
         command = [sys.executable, "manage.py", "smtpd"]
-        process = self._start("smtpd", command, {"ROLE": "smtpd", "KEY_DIR": ""})
+        role = {"ROLE": "smtpd", "KEY_DIR": "", "SMTPD_PROCESSES": str(processes)}
+        process = self._start("smtpd", command, role)
         return process.wait_until(lambda: b"ready" in process.said())
 
     def worker(self) -> Process:

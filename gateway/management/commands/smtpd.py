@@ -11,7 +11,9 @@ import socket
 import ssl
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,24 @@ log = structlog.get_logger(__name__)
 Place = tuple[str, int, Door]
 # More than this many would wait for the one that commits.
 _MOST_PROCESSES = 4
+# What Django, Celery and we import when it is first used.
+LATE = (
+    "argon2",
+    "celery.app.amqp",
+    "celery.app.task",
+    "celery.backends.base",
+    "celery.events",
+    "django.db.models.sql.compiler",
+    "portal.accounts.hashers",
+    "portal.databases",
+    "uvloop",
+)
 
 
 class Command(BaseCommand):
     help = "Take mail in over SMTP, seal it and commit it. Runs until SIGTERM; SIGHUP reloads the certificate."
+    # Those of `portal/checks.py`. Django's own are for whoever writes it, and look at every page: 9 MB of views.
+    requires_system_checks = ("postern",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--listen", default="", help="host:port, several with commas; default: SMTPD_LISTEN")
@@ -57,6 +73,7 @@ class Command(BaseCommand):
             self._part(intake, count)
 
     def _part(self, intake: "Service", count: int) -> None:
+        import_beforehand()
         parent = forking.Parent(
             count,
             intake.serve_as,
@@ -130,6 +147,13 @@ class Service:
 def processes() -> int:
     """Return how many processes take mail in: as the settings say, or for 0 one for each processor, four at most."""
     return settings.SMTPD_PROCESSES or min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
+
+
+def import_beforehand() -> None:
+    """Import what is otherwise imported at its first use, so that all processes have it once."""
+    for name in LATE:
+        with suppress(ImportError):  # what is not installed is not used
+            import_module(name)
 
 
 def refuse_keys() -> None:
