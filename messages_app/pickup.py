@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,11 +19,12 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count, Exists, FilteredRelation, Max, Min, OuterRef, Prefetch, Q, QuerySet
 
-from messages_app import audit, sealed_headers, signals, store
+from messages_app import audit, opening, sealed_headers, signals, store
 from messages_app.compiled import ListSlot, Row, Slot
 from messages_app.loaded import loaded
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
-from messages_app.places import Place, order_of, ordered
+from messages_app.opening import PartRow
+from messages_app.places import PAGE, Place, order_of, ordered
 from messages_app.readers import ForReader
 from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.rights import Right
@@ -32,7 +34,7 @@ from messages_app.rules.states import READABLE, State
 from messages_app.sealed_headers import Headers
 from messages_app.sealing import unseal
 from messages_app.sealing.content import ContentKey
-from messages_app.sealing.errors import SealingError
+from messages_app.sealing.errors import Broken, SealingError
 from messages_app.sealing.stream import OpeningReader
 
 # The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
@@ -44,16 +46,6 @@ _COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires
 _MESSAGE = ("reverse_path", "key_commitment", "sealed_headers")
 _GATE = ("policy", "passed_at", "opens_at")
 _LISTED = (*_COPY, *(f"message__{name}" for name in _MESSAGE), *(f"gate__{name}" for name in _GATE))
-
-
-class _Wrap(NamedTuple):
-    """The columns of a `KeyWrap` that opening it takes."""
-
-    recipient_id: UUID
-    author_id: Any
-    type: str
-    key_id: str
-    sealed_key: bytes
 
 
 class _Address(NamedTuple):
@@ -118,8 +110,9 @@ class Opened:
     def part_reader(self, number: int) -> OpeningReader:
         """Return a reader of part `number` whose end is verified. Raises KeyError, `Broken`."""
         self.parts[number]
-        content = Part.objects.values_list("sealed_content", flat=True).get(message=self.message, number=number)
-        return self._reader(content, f"part-{number}")
+        if not (found := opening.part_content(self.message.pk, number)):
+            raise Broken("a part went while it was opened")
+        return self._reader(found[0], f"part-{number}")
 
     def raw_reader(self) -> OpeningReader:
         """Return a reader of the message as it was accepted, its end verified. Raises `Broken`."""
@@ -192,7 +185,7 @@ def inbox_page(user: Any, place: Place) -> list[Recipient]:
 
     A page and one more, in two queries however many there are.
     """
-    copies = [_copy(row) for row in _PAGES[place.side].rows(user, at=place.at, pk=place.pk)]
+    copies = [_copy(row) for row in _rows_of_page(user, place)]
     envelopes = defaultdict(list)
     if copies:
         for message, address in _ENVELOPES.rows(user, ids=[copy.message_id for copy in copies]):
@@ -200,6 +193,12 @@ def inbox_page(user: Any, place: Place) -> list[Recipient]:
     for copy in copies:
         vars(copy.message)["envelope"] = envelopes[copy.message_id]
     return copies
+
+
+def _rows_of_page(user: Any, place: Place) -> list[Row]:
+    """Return the rows of `_page`, chosen from as many of each mailbox that `user` reads."""
+    rows = _PAGES[place.side].rows_by_mailbox(user, at=place.at, pk=place.pk)
+    return sorted(rows, key=_ROW_KEY, reverse=place.side != "gt")[: PAGE + 1]
 
 
 def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Any]:
@@ -225,10 +224,12 @@ def _copy(row: Row) -> Recipient:
     fields = copy._state.fields_cache  # noqa: SLF001  # documented for `from_db`
     fields["message"] = loaded(Message, ("id", *_MESSAGE), (message, *of_message))
     fields["gate"] = gate and loaded(Gate, ("recipient_id", *_GATE), (gate, *of_gate))
-    vars(copy)["bucket_wraps"] = [_Wrap(pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)] if key_id else []
+    vars(copy)["bucket_wraps"] = [unseal.Wrap(pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)] if key_id else []
     return copy
 
 
+# (held_at, pk), as in `order_of`.
+_ROW_KEY = itemgetter(5 + _COPY.index("held_at"), 0)
 _COPY_COLUMNS = ["id", "message_id", *("claimed_by_id" if name == "claimed_by" else name for name in _COPY)]
 _KEY = {"at": _slot("at", Recipient, "held_at"), "pk": _slot("pk", Recipient, "id")}
 _PAGES = {side: ForReader(partial(_page, side=side), **_KEY) for side in ("", "lt", "gt")}
@@ -404,21 +405,21 @@ def open_sent(message: Message, user: Any, *, now: datetime, ip: str | None, **d
 
 
 def _open(message: Message, key: ContentKey) -> Opened:
-    rows = message.parts.defer("sealed_content")
-    return Opened(message, key, _headers(message, key), {row.number: _part_info(row, key) for row in rows})
+    parts = {row.number: _part_info(row, key) for row in opening.parts(message.pk)}
+    return Opened(message, key, _headers(message, key), parts)
 
 
-def _part_info(row: Part, key: ContentKey) -> PartInfo:
-    meta = json.loads(key.open_field(f"part-{row.number}", bytes(row.sealed_meta)))
+def _part_info(row: Part | PartRow, key: ContentKey) -> PartInfo:
+    meta = json.loads(key.open_field(f"part-{row.number}", bytes(row.sealed_meta)).decode())
     scan = Verdict(row.scan)
     return PartInfo(row.number, Part.Role(row.role), row.size, meta["name"], meta["type"], scan, row.scan_name)
 
 
 def _mark_read(recipient: Recipient, user: Any, now: datetime, ip: str | None) -> None:
     """Go from held to read by a conditional update: a late release or a recall may have been faster."""
-    rows = Recipient.objects.visible_to(user).filter(pk=recipient.pk)
-    if recipient.state == State.READ and rows.filter(state=State.READ).exists():
+    if recipient.state == State.READ and opening.is_read(user, recipient.pk):
         return
+    rows = Recipient.objects.visible_to(user).filter(pk=recipient.pk)
     if rows.filter(state=State.HELD).update(state=State.READ, read_at=now):
         recipient.state, recipient.read_at = State.READ, now
         message, actor, as_whom = recipient.message_id, f"user:{user.pk}", trail(recipient.claimed_by_id, user)
@@ -439,6 +440,21 @@ def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Reci
     received = inbox_of(user).filter(conversation=message.conversation).exclude(message=message)
     written = sent_by(user).filter(conversation=message.conversation).exclude(pk=message.pk)
     return received.order_by("-held_at")[:limit], written.order_by("-accepted_at")[:limit]
+
+
+def is_alone(message: Message, user: Any) -> bool:
+    """Return whether `user` has nothing else of the conversation, as with most messages."""
+    about = {"conversation": message.conversation, "message": message.pk}
+    return not _OTHERS_RECEIVED.rows(user, **about) and not _OTHERS_WRITTEN.rows(user, **about)
+
+
+def _others_received(user: Any, conversation: Any, message: Any) -> QuerySet[Recipient, Any]:
+    others = Recipient.objects.visible_to(user).filter(conversation=conversation).exclude(message_id=message)
+    return others.order_by().values_list("pk")[:1]
+
+
+def _others_written(user: Any, conversation: Any, message: Any) -> QuerySet[Message, Any]:
+    return _written_by(user).filter(conversation=conversation).exclude(pk=message).values_list("pk")[:1]
 
 
 def unread_count(user: Any, now: datetime) -> int | None:
@@ -479,3 +495,8 @@ _CONVERSATIONS = ListSlot("ids", Recipient._meta.get_field("conversation"))  # n
 _RECEIVED = ForReader(_received_in, ids=_CONVERSATIONS, now=_NOW)
 _WRITTEN = ForReader(_written_in, ids=_CONVERSATIONS)
 _UNREAD = ForReader(_unread, now=_NOW)
+_THREAD = {
+    "conversation": _slot("conversation", Recipient, "conversation"),
+    "message": _slot("message", Message, "id"),
+}
+_OTHERS_RECEIVED, _OTHERS_WRITTEN = ForReader(_others_received, **_THREAD), ForReader(_others_written, **_THREAD)

@@ -2,10 +2,13 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from django.db.models import QuerySet
 
+from messages_app.compiled import Compiled, Slot
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.sealing import keystore
 from messages_app.sealing.content import ContentKey
@@ -13,7 +16,17 @@ from messages_app.sealing.errors import Unopenable
 from messages_app.sealing.hpke import Binding
 
 
-def open_wrap(wrap: KeyWrap, message: Message, recipients: Sequence[str]) -> ContentKey:
+class Wrap(NamedTuple):
+    """The columns of a `KeyWrap` that opening it takes."""
+
+    recipient_id: UUID
+    author_id: Any
+    type: str
+    key_id: str
+    sealed_key: bytes
+
+
+def open_wrap(wrap: KeyWrap | Wrap, message: Message, recipients: Sequence[str]) -> ContentKey:
     """Return the data key in `wrap`, proved to be that of `message` with this envelope.
 
     `recipients` are all addresses of the envelope. Raises `Unopenable` if the wrap,
@@ -40,7 +53,9 @@ def spool_key(message: Message) -> ContentKey:
 
 def recipient_key(recipient: Recipient) -> ContentKey:
     """Return the data key from this recipient's held copy. Raises `Unopenable`."""
-    return _first(recipient.message, type=KeyWrap.Type.BUCKET, recipient=recipient)
+    rows = _OF_COPY.rows(message=recipient.message_id, recipient=recipient.pk)
+    wrap = Wrap(recipient.pk, None, KeyWrap.Type.BUCKET, *rows[0]) if rows else None
+    return _opened(wrap, recipient.message)
 
 
 def author_key(message: Message, user: Any) -> ContentKey:
@@ -49,8 +64,26 @@ def author_key(message: Message, user: Any) -> ContentKey:
 
 
 def _first(message: Message, **whose: Any) -> ContentKey:
-    wrap = message.wraps.filter(**whose).order_by("pk").first()
+    return _opened(message.wraps.filter(**whose).order_by("pk").first(), message)
+
+
+def _opened(wrap: KeyWrap | Wrap | None, message: Message) -> ContentKey:
     if wrap is None:
         raise Unopenable("there is no wrap: the copy was shredded, or was never theirs")
-    addresses = list(message.recipients.values_list("address", flat=True))
-    return open_wrap(wrap, message, addresses)
+    return open_wrap(wrap, message, [address for (address,) in _ADDRESSES.rows(message=message.pk)])
+
+
+def _of_copy(message: Any, recipient: Any) -> QuerySet[KeyWrap, Any]:
+    wraps = KeyWrap.objects.filter(message_id=message, recipient_id=recipient, type=KeyWrap.Type.BUCKET)
+    return wraps.order_by("pk").values_list("key_id", "sealed_key")[:1]
+
+
+def _addresses(message: Any) -> QuerySet[Recipient, Any]:
+    return Recipient.objects.filter(message_id=message).order_by().values_list("address")
+
+
+# Each page of a message asks both.
+_MESSAGE = Slot("message", Message._meta.pk)  # noqa: SLF001  # Django's documented API
+_RECIPIENT = Slot("recipient", Recipient._meta.pk)  # noqa: SLF001  # as above
+_OF_COPY = Compiled(_of_copy, message=_MESSAGE, recipient=_RECIPIENT)
+_ADDRESSES = Compiled(_addresses, message=_MESSAGE)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from messages_app import pickup
+from messages_app import opening, pickup
 from messages_app.models import Message, Recipient
 from messages_app.pickup import Opened
 from messages_app.rules.rights import NONE, Right
@@ -104,8 +104,9 @@ Find = Callable[[HttpRequest, UUID], Source]
 
 def copy_of(user: Any, pk: UUID | str) -> Recipient:
     """Return the copy `pk` with what opening it takes. Raises Http404 for a copy that `user` may not know of."""
-    copies = Recipient.objects.visible_to(user).select_related("message", "gate").defer("message__sealed_raw")
-    return get_object_or_404(copies, pk=pk)
+    if (found := opening.copy(user, pk)) is None:
+        raise Http404
+    return found
 
 
 def received(request: HttpRequest, pk: UUID) -> Source:

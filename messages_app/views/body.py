@@ -71,10 +71,12 @@ def _folded(html: str, spans: list[quotes.Span]) -> str:
 
 def _link_to(source: Source, part: PartInfo, links: list[str]) -> Callable[[str], str]:
     """Return what gives each link the address of the page that asks, and notes where it goes."""
+    # Addresses differ by their last number alone: they are looked up once a body.
+    before, _zero, after = f"{settings.PORTAL_BASE_URL}{source.url('link', part.number, 0)}".rpartition("0")
 
     def target(url: str) -> str:
         links.append(url)
-        return f"{settings.PORTAL_BASE_URL}{source.url('link', part.number, len(links) - 1)}"
+        return f"{before}{len(links) - 1}{after}"
 
     return target
 

@@ -159,6 +159,8 @@ def _attachment(source: Source, part: PartInfo) -> Attachment:
 
 def _conversation(source: Source, opened: Opened, now: datetime) -> dict[str, list[ThreadItem]]:
     """Return what else the reader has of the conversation, oldest first: what came before, and what came after."""
+    if pickup.is_alone(opened.message, source.user):
+        return {"earlier": [], "later": []}
     copies, own = pickup.conversation(opened.message, source.user, THREAD)
     items = [_other_copy(copy, source, now) for copy in copies] + [_own_reply(reply, source, now) for reply in own]
     items = sorted(items, key=lambda item: item.at)[-THREAD:]

@@ -9,12 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app import audit, delegates, pickup
+from messages_app import audit, delegates, pickup, places, readers
 from messages_app.client import Client as Visitor
 from messages_app.delegates import By, CannotInvite
 from messages_app.models import AuditEvent, Delegation, Gate, KeyWrap, Message, Recipient
 from messages_app.rules.gate import FirstContactPolicy
 from messages_app.rules.states import State
+from messages_app.views import paging
 from notifications.models import Notice
 from portal.accounts.flows.delete import delete_account
 from tests.factories import SAM
@@ -370,6 +371,29 @@ def queries(client, path):
     with CaptureQueriesContext(connection) as captured:
         client.get(path)
     return len(captured)
+
+
+@pytest.mark.parametrize("most", [readers.MAILBOXES, 2])
+def test_a_list_of_several_mailboxes_is_in_order_and_misses_nothing(office, otto, monkeypatch, most):
+    monkeypatch.setattr(readers, "MAILBOXES", most)
+    monkeypatch.setattr(pickup, "PAGE", 3)
+    monkeypatch.setattr(places, "PAGE", 3)
+    monkeypatch.setattr(paging, "PAGE", 3)
+    third = make_member("third@partner.example")
+    let(office, otto)
+    let(third, otto)
+    owners = [office, otto, third, office, office, third, otto, otto]
+    copies = [make_copy(owner, text="x", age=timedelta(minutes=age)) for age, owner in enumerate(owners)]
+    make_copy(make_member("stranger@partner.example"), text="x")
+    client, page, found = signed_in(otto), "", []
+    while True:
+        seen = client.get(reverse("inbox"), {"before": page} if page else {}).context
+        found += [row.recipient for row in seen["rows"]]
+        if not (page := seen["page"].older):
+            break
+    newer = client.get(reverse("inbox"), {"after": seen["page"].newer}).context["rows"]
+    assert found == copies
+    assert [row.recipient for row in newer] == copies[3:6]
 
 
 @pytest.mark.parametrize("name", ["inbox", "sent", "delegates"])
