@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-ROUNDS = 5
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PROC = Path("/proc")
 # Fields of /proc/PID/stat (proc(5)) after the name: parent, and CPU ticks of itself and of children that ended.

@@ -23,7 +23,7 @@ from django.utils import timezone
 from bench.web.browser import PASSWORD
 from gateway.inserting import Inserter
 from messages_app.ids import uuid7
-from messages_app.models import KeyWrap, Message, Recipient
+from messages_app.models import Delegation, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
 from tests.mailroom import File, make_copy, make_user, signed_in
 
@@ -50,6 +50,15 @@ def fill(user_pk: int, count: int) -> None:
     made = [_real(user, number) for number in range(real)]
     for start in range(real, count, BATCH):
         _fillers(made[0], range(start, min(start + BATCH, count)))
+
+
+def delegate(email: str, owners: list[int]) -> int:
+    """Return the key of a new account that reads the mailboxes of `owners` as their delegate."""
+    pk, now = reader(email)[0], timezone.now()
+    for owner in owners:
+        asked = {"owner_id": owner, "address": email, "invited_at": now}
+        Delegation.objects.create(delegate_id=pk, accepted_at=now, **asked)
+    return pk
 
 
 def page(user_pk: int) -> str:

@@ -1,4 +1,4 @@
-"""Queries of a page, their number and their time, in mailboxes of ten to a hundred thousand messages."""
+"""Queries of a page, their number and time, in mailboxes of ten to a hundred thousand messages, and in all at once."""
 
 from bench.harness import figure, median, ratio, rounds
 from bench.web.portal import Portal
@@ -11,17 +11,20 @@ def measure(stage: Portal, database: str) -> None:
     users = {size: stage.ask("mailbox.reader(email)[0]", email=f"rita{size}@partner.example") for size in SIZES}
     for size, user in users.items():
         stage.ask("mailbox.fill(user, size)", user=user, size=size)
+    readers = {str(size): user for size, user in users.items()}
+    owners = list(users.values())
+    readers["delegate"] = stage.ask("mailbox.delegate(email, owners)", email="otto@partner.example", owners=owners)
     stage.ask("mailbox.analyse()")
-    counts: dict[int, int] = {}
+    counts: dict[str, int] = {}
 
-    def ask(size: int) -> float:
-        counts[size], taken = stage.ask("list(mailbox.queries(user, '/inbox/'))", user=users[size])
+    def ask(name: str) -> float:
+        counts[name], taken = stage.ask("list(mailbox.queries(user, '/inbox/'))", user=readers[name])
         return float(taken)
 
-    contestants = {str(size): lambda size=size: ask(size) for size in SIZES}
+    contestants = {name: lambda name=name: ask(name) for name in readers}
     seen = rounds(contestants | {"floor": lambda: stage.ask("mailbox.floor_ms()")})
-    for size in SIZES:
-        figure(f"inbox_queries_{size}_{database}", counts[size], "queries")
+    for name, count in counts.items():
+        figure(f"inbox_queries_{name}_{database}", count, "queries")
     for name, values in seen.items():
         figure(f"inbox_query_ms_{name}_{database}", median(values), "ms")
     figure(f"inbox_query_100000_vs_1000_{database}", ratio(seen["100000"], seen["1000"]), "ratio")
