@@ -189,6 +189,15 @@ def test_what_meets_no_record_says_how_it_failed(records, chain, result_type):
 
 
 @pytest.mark.parametrize("name", [MX, "partner.example", "*.partner.example"])
+@pytest.mark.parametrize(
+    ("days", "result_type"),
+    [(-101, ResultType.CERTIFICATE_NOT_TRUSTED), (0, None), (101, ResultType.CERTIFICATE_EXPIRED)],
+)
+def test_dates_are_judged_at_the_moment_that_is_given_and_not_by_the_clock(days, result_type):
+    found = examine([ta(ROOT.certificate)], CHAIN, WANTED, NOW + days * DAY)
+    assert (found.matched is None, found.result_type) == (days != 0, result_type)
+
+
 def test_dane_ta_takes_the_host_or_the_recipients_domain_as_name(name):
     leaf = ROOT.leaf(name)
     assert examine([ta(ROOT.certificate)], (leaf, ROOT.certificate), WANTED, NOW).matched

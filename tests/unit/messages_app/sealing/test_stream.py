@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages_app.sealing.errors import Broken
-from messages_app.sealing.stream import FIRST_PLAIN, HEADER, PLAIN, SEGMENT, OpeningReader, SealingWriter, seal_whole
+from messages_app.sealing.stream import (
+    FIRST_PLAIN,
+    HEADER,
+    PLAIN,
+    SEGMENT,
+    TAG,
+    OpeningReader,
+    SealingWriter,
+    seal_whole,
+)
 
 KEY = bytes(range(32))
 CONTEXT = b"context"
@@ -60,6 +69,12 @@ def test_what_was_sealed_is_opened_whatever_its_size_and_the_size_of_the_writes(
 
 def test_sealing_twice_never_gives_the_same_bytes():
     assert seal(b"x") != seal(b"x")
+
+
+@pytest.mark.parametrize("room", [1, TAG - 1])
+def test_a_last_segment_with_no_room_for_its_tag_is_refused_before_anything_is_read(room):
+    with pytest.raises(Broken):
+        reader(SEALED[: SEGMENT + room])
 
 
 @pytest.mark.parametrize("size", SIZES)
