@@ -29,6 +29,7 @@ from gateway.session import Door, Timers
 from gateway.siblings import Siblings
 from gateway.smtp.limits import Limits
 from gateway.smtp.server import Options
+from messages_app.restarting import LIBC
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 Place = tuple[str, int, Door]
 # More than this many would wait for the one that commits.
 _MOST_PROCESSES = 4
+_ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 # What Django, Celery and we import when it is first used.
 LATE = (
     "argon2",
@@ -64,6 +66,7 @@ class Command(BaseCommand):
         places = find_places(options["listen"] or settings.SMTPD_LISTEN, kept.options)
         tls = load_certificate()
         raise_file_limit()
+        keep_memory_together()
         count = processes()
         siblings = Siblings(count, kept.caps.total)
         intake = Service([(bind(host, port), host, door) for host, port, door in places], kept, tls, siblings)
@@ -167,6 +170,11 @@ def raise_file_limit() -> None:
     """Let this process open what the host allows: the usual 1,024 are fewer than sessions and their files."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def keep_memory_together() -> None:
+    """Have threads allocate in one place: each of its own keeps what the largest of its messages took (mallopt(3))."""
+    LIBC.mallopt(_ARENA_MAX, 1)
 
 
 def load_certificate() -> ssl.SSLContext:
