@@ -24,13 +24,16 @@ class ContentHostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return what is asked for, without looking at cookies there."""
+        """Return what is asked for; there no cookie is looked at, and none is set."""
         if not settings.CONTENT_BASE_URL or request.get_host() != urlsplit(settings.CONTENT_BASE_URL).netloc:
             return self.get_response(request)
         if _name_of(request.path_info) not in SIGNED:
             return HttpResponseNotFound(content_type="text/plain")
         request.COOKIES = {}
-        return self.get_response(request)
+        response = self.get_response(request)
+        # A page that says why a body is not there has forms, and those set a cookie.
+        response.cookies.clear()
+        return response
 
 
 def _name_of(path: str) -> str | None:
