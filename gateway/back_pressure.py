@@ -49,6 +49,8 @@ class BackPressure:
         self._free, self._free_at = 0, -EVERY
         self._queue: tuple[int, float] = (0, 0.0)
         self._queue_from = 0.0  # when it may be measured anew
+        # Of which measurements `_why` speaks: each message asks, and they change once a second.
+        self._judged: tuple[float, tuple[int, float]] | None = None
         self._why = ""
 
     def refusal(self) -> Reply | None:
@@ -59,7 +61,9 @@ class BackPressure:
         if now >= self._queue_from:
             self._queue_from = float("inf")
             self._submit(self._measure)
-        self._judge()
+        if self._judged != (measured := (self._free_at, self._queue)):
+            self._judged = measured
+            self._judge()
         return refusal(self._why)
 
     def _judge(self) -> None:

@@ -37,8 +37,9 @@ _CONVERTERS: dict[str, dict[str, Converter]] = {
 }
 # What PostgreSQL doesn't make of a text by itself. Never a `varchar(n)`: such a cast cuts off what is too long.
 _CASTS = {"JSONField": "::jsonb", "GenericIPAddressField": "::inet", "UUIDField": "::uuid"}
-# Rows of one statement of PostgreSQL: few sizes, so that it knows most statements already.
-_PORTIONS = (32, 16, 8, 4, 2, 1)
+# Rows of one statement of PostgreSQL: few sizes, so that it knows most statements already (the driver keeps 100),
+# and enough that nearly every group is one or two of them.
+_PORTIONS = (32, 24, 16, 12, 8, 6, 5, 4, 3, 2, 1)
 Row = list[Any]
 M = TypeVar("M", bound=Model)
 

@@ -64,6 +64,9 @@ class HeaderVerdict:
     reason: str = ""
 
 
+_PASSES = HeaderVerdict()
+
+
 def judge_sender(
     ip: str,
     domain: str | None,
@@ -136,7 +139,7 @@ def judge_header(*, received: int, is_own_notice: bool) -> HeaderVerdict:
         return HeaderVerdict(NOTICE_LOOP, "notice-loop")
     if received > MAX_RECEIVED:
         return HeaderVerdict(TOO_MANY_HOPS, "too-many-hops")
-    return HeaderVerdict()
+    return _PASSES
 
 
 def _label(domain: str) -> str:

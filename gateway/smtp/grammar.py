@@ -6,6 +6,7 @@ stored, compared and sent on, so it has one reading only.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gateway.envelope import Mailbox
 
@@ -80,6 +81,7 @@ def _end_of_path(text: str) -> int:
     return end
 
 
+@lru_cache(maxsize=1024)  # senders write again
 def parse_mailbox(path: str, *, utf8: bool) -> Mailbox:
     """Return the mailbox that `path` names; a source route in front is dropped (RFC 5321 appendix C).
 

@@ -17,6 +17,7 @@ _NEEDS_HEXADECIMAL = re.compile(r"[^!-*,-<>-~]")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]{0,31}")
 _UTF8 = "utf-8"
 _EVENTS = ("SUCCESS", "FAILURE", "DELAY")
+NO_WISH = ReportWish()
 
 
 def decode_xtext(text: str) -> str:
@@ -54,6 +55,8 @@ def parse_wish(notify: str | None, original: str | None, *, utf8: bool = False) 
 
     `utf8` says that the client declared SMTPUTF8: then ORCPT may have raw UTF-8.
     """
+    if notify is None and original is None:
+        return NO_WISH
     asked = "" if original is None else _original(original, utf8=utf8)
     return ReportWish("" if notify is None else _notify(notify), asked)
 
