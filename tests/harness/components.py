@@ -38,6 +38,7 @@ COMPONENTS = {
     "nsd": Component(("nsd",), "nsd"),
     "unbound": Component(("unbound",), "unbound"),
     "ldns": Component(("ldns-keygen", "ldns-signzone"), "ldnsutils"),
+    "faketime": Component(("faketime",), "faketime"),
 }
 # Distributions differ: other names of the same program.
 ALIASES = {"stunnel": ("stunnel4",), "chromium": ("chromium-browser", "google-chrome")}
