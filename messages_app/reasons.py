@@ -9,6 +9,9 @@ from messages_app.bidi import isolated
 # A copy that was delivered, and came back.
 RETURNED = "returned"
 
+# Why a copy may be kept though its mail server would have taken it over TLS, as far as anybody knows.
+NOT_FOR_WANT_OF_TLS = frozenset({"portal-only", "oversize", "refused", "by-hand", "delegate", "not_me"})
+
 # By the reason of a recipient: a result type of RFC 8460, or a word of gateway.rules.
 WORDS = {
     "starttls-not-supported": gettext_noop("The receiving mail server offers no encryption."),

@@ -53,6 +53,8 @@ class FirstNotice:
     occasion: str = "first"
     # Words that the reader chose, by which they know our notices.
     phrase: str = ""
+    # Whether it is kept for want of a protected connection, and not for another reason.
+    unprotected: bool = True
     template = "first"
 
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from messages_app import audit
+from messages_app import audit, reasons
 from messages_app.ids import letters
 from messages_app.leases import free
 from messages_app.rules.mailbox import fold
@@ -124,6 +124,7 @@ def _waiting(notice: Notice) -> FirstNotice:
         has_account=recipient.claimed_by_id is not None,
         occasion=notice.kind,
         phrase=getattr(recipient.claimed_by, "notice_phrase", ""),
+        unprotected=recipient.reason not in reasons.NOT_FOR_WANT_OF_TLS,
     )
 
 

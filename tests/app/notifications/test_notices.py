@@ -126,7 +126,7 @@ def test_no_notice_has_a_field_for_content():
         "to_address", "sender_address", "sender_name", "expires_at", "url", "copies", "accepted_at", "code",
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
         "occasion", "status", "delivered", "locked", "release_url", "over", "phrase",
-        "account", "unread", "other", "to_sender", "lost",
+        "account", "unread", "other", "to_sender", "lost", "unprotected",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed
@@ -176,6 +176,28 @@ def test_a_sent_notice_points_to_the_message_by_a_token_of_which_only_the_hash_i
     assert Invitation.objects.get().recipient == recipient
     assert token.encode() not in bytes(Invitation.objects.get().token_hash)
     assert AuditEvent.objects.filter(event=audit.Event.NOTICE_SENT, recipient_id=recipient.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("starttls-not-supported", True),
+        ("portal-only", False),  # its mail server may well offer TLS: nothing untrue to a reader who checks
+        ("delegate", False),
+    ],
+)
+@pytest.mark.usefixtures("db")
+def test_a_notice_blames_the_connection_only_where_that_was_why(settings, tmp_path, smarthost, reason, said):
+    recipient = held(settings, tmp_path)
+    recipient.reason = reason
+    recipient.save()
+    signals.held.send(None, recipient=recipient, sender_name="Sam Moore")
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    outbox.send(notice)
+    for kind in ("plain", "html"):
+        text = smarthost.letters[0].get_body((kind,)).get_content()
+        assert ("over a protected connection" in text) is said
+        assert "kept safe for you to pick up" in text
 
 
 def test_a_claimed_notice_is_not_claimed_again(db, settings, tmp_path):
