@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Named here so that whoever sets the application up also gets its logs.
 __all__ = ["QUEUES", "app", "configure_celery", "make_broker_directories"]
 
-QUEUES = ("delivery", "hold", "keys", "notices")
+QUEUES = ("delivery", "keys", "notices")
 HOUR, DAY = 3600, 86400
 SHORT_SWEEP = 20
 
