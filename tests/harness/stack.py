@@ -263,9 +263,9 @@ def _programs(kind: str, web_port: int, directory: Path) -> dict[str, tuple[list
         "smtpd": ([python, "manage.py", "smtpd"], WITHOUT_KEYS | {"ROLE": "smtpd"}),
     }
     if kind != "production":
-        programs["worker"] = (_worker("delivery,hold,keys,notices"), {"ROLE": "all"})
+        programs["worker"] = (_worker("delivery,keys,notices"), {"ROLE": "all"})
     else:
-        programs["delivery"] = (_worker("delivery,hold,keys"), {"ROLE": "delivery"})
+        programs["delivery"] = (_worker("delivery,keys"), {"ROLE": "delivery"})
         programs["notices"] = (_worker("notices"), WITHOUT_KEYS | {"ROLE": "notices"})
     beat = [python, "-m", "celery", "--app=portal", "beat", "--loglevel=info", "--pidfile="]
     beat += [f"--schedule={directory}/beat"]
