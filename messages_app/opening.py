@@ -17,7 +17,7 @@ def _columns(model: type[Model], but: str = "") -> list[str]:
     return [field.attname for field in fields if field.attname != but]
 
 
-def _slot(name: str, model: type[Model], field: str) -> Slot:
+def _slot(name: str, model: Any, field: str) -> Slot:
     return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # as above
 
 
