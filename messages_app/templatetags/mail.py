@@ -25,6 +25,15 @@ _KINDS = {
     "text/plain": gettext_noop("Text"),
     "text/csv": gettext_noop("Table (CSV)"),
     "message/rfc822": gettext_noop("Mail"),
+    "text/html": gettext_noop("Web page"),
+    "text/calendar": gettext_noop("Calendar entry"),
+    "application/vnd.ms-powerpoint": gettext_noop("Presentation"),
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": gettext_noop("Presentation"),
+    "application/octet-stream": gettext_noop("File"),
+    "application/x-msdownload": gettext_noop("Program"),
+    "application/x-dosexec": gettext_noop("Program"),
+    "application/x-ms-dos-executable": gettext_noop("Program"),
+    "application/vnd.microsoft.portable-executable": gettext_noop("Program"),
 }
 _DAY = 86_400
 _SOON = 7
