@@ -6,13 +6,8 @@ import pytest
 
 from tests.harness.browser import chromium, reader
 from tests.harness.internet import internet
+from tests.harness.kinds import BROWSERS, KINDS
 from tests.harness.stack import stack
-
-KINDS = [
-    pytest.param("embedded", marks=pytest.mark.needs("smtp-sink", "stunnel")),
-    pytest.param("production", marks=pytest.mark.needs("smtp-sink", "stunnel", "postgresql", "redis")),
-]
-
 
 LATEST = """
 fields = ("address", "state", "reason", "reason_text", "failures", "next_attempt_at", "lease_until")
@@ -52,7 +47,7 @@ def browser():
         yield started
 
 
-@pytest.fixture(params=["with JavaScript", "without JavaScript"])
+@pytest.fixture(params=BROWSERS)
 def rita(request, browser):
     """Give Rita's browser, once with JavaScript and once without."""
     with reader(browser, javascript=request.param == "with JavaScript") as somebody:

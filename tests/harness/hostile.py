@@ -58,8 +58,8 @@ async address => {
 MARK = "http://mark.example/"
 # Milliseconds: a machine may be busy.
 PATIENCE = 180_000
-# Snippets that share a document, four in a row.
-TOGETHER = 12
+# Snippets that share a document, and of these in a row.
+TOGETHER, ROW = 24, 6
 _PLACE = "position:absolute;left:{}px;top:{}px;width:150px;height:120px;overflow:hidden"
 # These act on the document itself.
 _FAR = re.compile(
@@ -92,7 +92,7 @@ def arranged(snippets: Sequence[str]) -> str:
     """Return several snippets as one document's content, each at a place of its own."""
     if len(snippets) == 1:
         return snippets[0]
-    places = [_PLACE.format(150 * (number % 4), 120 * (number // 4)) for number in range(len(snippets))]
+    places = [_PLACE.format(150 * (number % ROW), 120 * (number // ROW)) for number in range(len(snippets))]
     return "".join(f'<div style="{at}">{each}</div>' for at, each in zip(places, snippets, strict=True))
 
 
@@ -216,7 +216,7 @@ class Watcher:
 
         Each time with a profile of its own: a window that comes late is nobody else's.
         """
-        context = self.browser.new_context(proxy=self.proxy, viewport={"width": 1300, "height": 1900})
+        context = self.browser.new_context(proxy=self.proxy, viewport={"width": 1850, "height": 2400})
         context.set_default_timeout(PATIENCE)
         self.trap.taken()
         try:

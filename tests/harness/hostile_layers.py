@@ -11,7 +11,7 @@ from messages_app.views import body
 from tests.harness import hostile
 
 # Snippets on one page.
-BATCH = 96
+BATCH = 192
 _TEMPLATE = Path(body.__file__).resolve().parents[2] / "templates" / "messages_app" / "message.html"
 _FRAME = re.search(r'<iframe [^>]*sandbox="([^"]*)"', _TEMPLATE.read_text(encoding="utf-8"))
 
@@ -76,7 +76,7 @@ def in_frames(site: hostile.Pages, documents: Sequence[tuple[int, Page]], attrib
     """Return the address of one page with all `documents`, each in its frame; that of the first is /snippet/0/."""
     frames = []
     for number, (count, page) in enumerate(documents):
-        width, height = (600, 360) if count > 1 else (150, 120)
+        width, height = (900, 480) if count > 1 else (150, 120)
         address = site.put(f"/snippet/{number}/", *page)
         frames.append(f'<iframe width={width} height={height} src="{address}" {attribute}></iframe>')
     return site.put("/batch", plain("".join(frames)))

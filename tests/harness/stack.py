@@ -40,7 +40,7 @@ SAM, OTTO = f"sam@{HOME}", f"otto@{HOME}"
 WITHOUT_KEYS = {"KEY_DIR": ""}
 # Short, so that a test sees in seconds what takes minutes in real life.
 FAST = {
-    "SWEEP_SECONDS": "1",
+    "SWEEP_SECONDS": "2",
     "DELIVERY_LEASE_SECONDS": "20",
     "AMBIGUOUS_RETRY_SECONDS": "2",
     "MTA_STS_CHECK_SECONDS": "1",

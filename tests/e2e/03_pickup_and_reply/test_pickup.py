@@ -8,6 +8,7 @@ import pytest
 from tests.harness import pickup
 from tests.harness.browser import reader
 from tests.harness.internet import DEFECTS
+from tests.harness.kinds import in_production, of_each_once
 from tests.harness.letters import Canary, telltale
 from tests.harness.processes import wait_for
 
@@ -24,6 +25,7 @@ def held(postern, net):
     return address, canary
 
 
+@of_each_once
 @pytest.mark.needs("postfix")
 def test_rita_reads_downloads_and_replies_and_sam_has_it_over_tls(postern, held, rita):
     address, canary = held
@@ -77,6 +79,7 @@ def test_a_link_alone_opens_nothing(postern, held, browser):
     assert postern.recipients(address)[0]["state"] == "held"
 
 
+@in_production
 def test_a_code_works_only_in_the_browser_that_asked_for_it(postern, held, browser):
     address, _canary = held
     with reader(browser) as rita, reader(browser) as mallory:
@@ -90,6 +93,7 @@ def test_a_code_works_only_in_the_browser_that_asked_for_it(postern, held, brows
         assert rita.page.get_by_label("Password", exact=True).count()
 
 
+@in_production
 def test_both_sides_hear_of_a_registration_and_this_was_not_me_freezes_the_account(postern, held, browser):
     address, canary = held
     with reader(browser) as mallory, reader(browser) as rita:
@@ -111,6 +115,7 @@ def alarms(postern, told, about):
     return [found for text in texts if about in text for found in re.findall(r"\S+/not-me/\S+", text)]
 
 
+@in_production
 def test_rita_signs_out_and_in_again_and_otto_sees_nothing_of_hers(postern, held, browser, net):
     address, canary = held
     with reader(browser) as rita, reader(browser) as otto:

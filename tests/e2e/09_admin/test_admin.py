@@ -7,6 +7,7 @@ import pytest
 from tests.harness import pickup, staff
 from tests.harness.browser import reader
 from tests.harness.internet import DEFECTS
+from tests.harness.kinds import in_production
 from tests.harness.letters import Canary, as_sent, letter, telltale
 
 pytestmark = pytest.mark.needs("chromium")
@@ -19,6 +20,7 @@ def ada(postern, browser):
         yield somebody
 
 
+@in_production
 def test_strangers_are_asked_to_sign_in_and_readers_find_nothing_there(postern, net, browser):
     address = net.partner("reader", DEFECTS["self-signed"]).mailbox()
     postern.submit(address, as_sent(letter(address)))
@@ -30,6 +32,7 @@ def test_strangers_are_asked_to_sign_in_and_readers_find_nothing_there(postern, 
         assert rita.page.goto(f"{postern.url}/staff/").status == 404
 
 
+@in_production
 def test_every_staff_page_opens_and_none_has_a_word_of_a_message(postern, net, ada):
     canary, address = Canary(), net.partner("staff", DEFECTS["no STARTTLS"]).mailbox()
     postern.submit(address, telltale(address, canary))

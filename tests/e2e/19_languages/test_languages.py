@@ -124,8 +124,10 @@ def test_the_whole_way_in_the_language_of_the_browser(waiting, browser, language
     pictures = os.environ.get("SCREENSHOTS")
     with reader(browser, locale=language) as somebody:
         inspector = Inspector(somebody.page)
-        looks = Photographer(somebody.page, Path(pictures).resolve() / language) if pictures else inspector
-        rita = Reader(somebody, postern, language, looks.look)
+        look = inspector.look if DIRECTION[language] == "rtl" else inspector.look_for_room
+        if pictures:
+            look = Photographer(somebody.page, Path(pictures).resolve() / language).look
+        rita = Reader(somebody, postern, language, look)
         rita.visit(*OUTSIDE)
         pick_up(rita, address)
         answer(rita)

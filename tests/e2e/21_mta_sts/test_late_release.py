@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 
 from tests.harness.internet import DEFECTS
+from tests.harness.kinds import of_each_once
 from tests.harness.letters import Canary, telltale
 from tests.harness.pickup import first_contact, link
 from tests.harness.processes import wait_for
@@ -59,6 +60,7 @@ def test_mail_that_nobody_opened_is_delivered_once_the_host_is_mended(postern, n
 
 
 @pytest.mark.needs("chromium")
+@of_each_once
 def test_mail_that_was_opened_stays_with_its_reader(postern, net, rita):
     partner = net.partner("opened", DEFECTS["no STARTTLS"])
     address = partner.mailbox()
