@@ -12,7 +12,7 @@ from portal.demo.places import Places
 from portal.demo.stage import NOTICE_HOST, Stage
 from portal.supervision.ready import everything_answers
 
-START, OUTCOMES, NOTICES = 60.0, 60.0, 30.0
+START, OUTCOMES, NOTICES = 180.0, 120.0, 60.0
 LINK = re.compile(r"https?://\S+/open/\S+")
 
 
