@@ -76,6 +76,28 @@ def test_a_home_domain_goes_to_its_next_hop_whatever_the_policies_say():
     assert (way.policy.on_tls_failure, way.policy.anchors) == (OnTLSFailure.DEFER, ("PEM",))
 
 
+@pytest.mark.parametrize(
+    ("level", "anchors", "dane", "mta_sts"),
+    [
+        (Level.VERIFY, (), True, True),
+        (Level.VERIFY, ("PEM",), False, False),  # what staff imported is believed, and nothing else
+        (Level.DANE, (), True, True),
+        (Level.DANE, ("PEM",), True, False),
+        (Level.DANE_ONLY, (), True, False),
+        (Level.SECURE, (), False, False),
+        (Level.FINGERPRINT, (), False, False),
+    ],
+)
+def test_what_a_domain_publishes_counts_where_staff_asked_for_nothing_else_and_never_on_the_way_home(
+    level, anchors, dane, mta_sts
+):
+    away = route("rita@partner.example", {}, {"*": Policy(level=level, anchors=anchors)})
+    assert (away.asks_dane, away.asks_mta_sts) == (dane, mta_sts)
+    home = Home("home.example", "mail.home.example", level=level, anchors=anchors)
+    way = route("sam@home.example", {"home.example": home}, {})
+    assert (way.asks_dane, way.asks_mta_sts) == (False, False)
+
+
 def test_secure_on_the_way_home_means_the_name_of_the_next_hop():
     homes = {"home.example": Home("home.example", "mail.home.example", level=Level.SECURE)}
     assert route("sam@home.example", homes, {}).identity == ("mail.home.example",)
