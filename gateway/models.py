@@ -157,7 +157,7 @@ class DomainPolicy(models.Model):
         max_length=100, blank=True, help_text="what readers may not do with held messages; a message may ask for more"
     )
     notice_language = models.CharField(
-        max_length=10, blank=True, help_text="of notices to whoever has chosen none yet; default English"
+        max_length=10, blank=True, help_text="of notices to whoever has chosen none yet; default: the organisation's"
     )
     trusted = models.ManyToManyField(
         TrustedCertificate, blank=True, related_name="policies", verbose_name="trusted certificates"

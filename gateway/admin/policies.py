@@ -117,7 +117,7 @@ class PolicyForm(_PolicyForm):
 
     notice_language = forms.ChoiceField(
         label="Language of notices",
-        choices=(("", "English"), *settings.LANGUAGES[1:]),
+        choices=(("", "The organisation's (ORGANISATION_LANGUAGE)"), *settings.LANGUAGES),
         required=False,
         help_text="Until recipients choose a language of their own; codes and pages follow their browser.",
     )
