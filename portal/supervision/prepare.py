@@ -17,7 +17,8 @@ def make_tables() -> None:
     """Migrate; embedded, sessions and the cache are in a file of their own."""
     call_command("migrate", interactive=False, verbosity=0)
     if "cache" in settings.DATABASES:
-        call_command("migrate", database="cache", interactive=False, verbosity=0)
+        # Of everything else there would be nothing but the list of its migrations.
+        call_command("migrate", "sessions", database="cache", interactive=False, verbosity=0)
         call_command("createcachetable", database="cache", verbosity=0)
 
 
