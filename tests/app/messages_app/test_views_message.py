@@ -35,6 +35,14 @@ def test_the_page_says_who_why_and_how_long(client, rita):
     assert "Reply to all" in page
 
 
+@pytest.mark.parametrize(("paragraphs", "said"), [(3, False), (60, True)])
+def test_paper_says_where_it_may_not_have_all_of_a_long_message(client, rita, paragraphs, said):
+    copy = make_copy(rita, html="<p>One line of many.</p>" * paragraphs)
+    page = client.get(url("message", copy)).content.decode()
+    assert ("To print all of it" in page) is said
+    assert url("message_body", copy) in page
+
+
 def test_reply_to_all_is_offered_only_where_there_are_others(client, rita):
     assert "Reply to all" not in client.get(url("message", make_copy(rita, text="x"))).content.decode()
 
