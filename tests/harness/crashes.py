@@ -8,14 +8,15 @@ import socket
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 
 from tests.fakes.mx import Host, Script, mx_host
 from tests.harness.internet import Internet
-from tests.harness.processes import Process, wait_for
+from tests.harness.postgres import OWNER
+from tests.harness.processes import Process, private_directory, run, wait_for
 
 LONGEST = 180.0  # seconds that something is kept waiting
 MESSAGE_ID = re.compile(rb"^(?:Message-ID|In-Reply-To): *(<[^>]*>)", re.IGNORECASE | re.MULTILINE)
@@ -193,3 +194,42 @@ def _child_of(parent: int, module: str) -> int:
             if int(about[1]) == parent and module.encode() in (folder / "cmdline").read_bytes():
                 return int(folder.name)
     return 0
+
+
+class CannotMountError(Exception):
+    """Whoever runs the tests may not mount anything: in a container, most often."""
+
+
+@contextlib.contextmanager
+def full_disk_under(url: str, table: str) -> Iterator[Callable[[], None]]:
+    """Have `table` on a disk of its own that is full, while the block runs; give what makes room there.
+
+    PostgreSQL's journal is elsewhere: it ends where that has no room, and starts again when it has.
+    Raises CannotMountError.
+    """
+    with private_directory("disk") as disk, contextlib.ExitStack() as undone:
+        _mount_small(disk)
+        undone.callback(run, ["umount", "--lazy", str(disk)])
+        connection = undone.enter_context(psycopg.connect(url, autocommit=True))
+        for statement in (f"CREATE TABLESPACE small LOCATION '{disk}'", f"ALTER TABLE {table} SET TABLESPACE small"):
+            connection.execute(statement)  # type: ignore[call-overload]
+        filler = disk / "filler"
+        _fill(filler)
+        yield filler.unlink
+        filler.unlink(missing_ok=True)
+        for statement in (f"ALTER TABLE {table} SET TABLESPACE pg_default", "DROP TABLESPACE small"):
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+def _mount_small(disk: Path) -> None:
+    try:
+        run(["mount", "-t", "tmpfs", "-o", f"size=64m,mode=700,uid={OWNER}", "tmpfs", str(disk)])
+    except (AssertionError, OSError) as error:
+        raise CannotMountError from error
+
+
+def _fill(filler: Path) -> None:
+    """Write until there is no room left."""
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))

@@ -14,9 +14,11 @@ from tests.fakes.mx import Script
 from tests.harness import scan
 from tests.harness.crashes import (
     WITHOUT_TLS,
+    CannotMountError,
     Peer,
     Valve,
     child_of,
+    full_disk_under,
     kill_alone,
     nobody_writes,
     wait_for_writer,
@@ -28,6 +30,8 @@ from tests.harness.stack import HOME_HOST, SAM, stack
 
 # More than fits into a row: sealed to a file.
 LARGE = 300_000
+# As base64, and sealed, it just goes into a row.
+IN_A_ROW = 40_000
 # And less than the hosts take by their SIZE.
 MORE_THAN_SOCKETS_HOLD = 6_000_000
 # Not before a test says so.
@@ -358,6 +362,22 @@ def disk_full_at_hold(crashes):
         crashes.postern.wait_for_state(peer.mailbox(), "deferred", seconds=120)
 
 
+def disk_full_at_postgresql(crashes):
+    """Give PostgreSQL no room for messages: they are put off, and taken once it has some."""
+    stage = "disk full at PostgreSQL"
+    peer = crashes.peer(stage)
+    with full_disk_under(crashes.url, "messages_app_message") as make_room:
+        # Some may find room that others left.
+        for number in range(40):
+            promise, data = crashes.ledger.write(stage, peer.mailbox(f"r{number}"), IN_A_ROW)
+            if not crashes.ledger.say(promise, data):
+                break
+        assert promise.code in {451, 452}
+        assert crashes.postern.recipients(promise.address) == []
+        make_room()
+        assert crashes.ledger.say(promise, data)
+
+
 @contextmanager
 def no_file_over(size, *pids):
     """Let the processes write no file beyond `size` bytes while the block runs: as on a disk that is full."""
@@ -386,6 +406,7 @@ CRASHES = {
     database_killed: ["database killed"],
     disk_full_at_intake: ["disk full at intake"],
     disk_full_at_hold: ["disk full at hold"],
+    disk_full_at_postgresql: ["disk full at PostgreSQL"],
 }
 STAGES = [stage for stages in CRASHES.values() for stage in stages]
 # What the peer had, and we could not know of; and what the client had to ask for again.
@@ -413,8 +434,10 @@ def crashes(net):
 @pytest.mark.needs("postgresql", "redis", "smtp-sink")
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_accepted_recipient_has_one_end(crashes, stage, lines):
-    if stage in crashes.errors:
-        raise crashes.errors[stage]
+    if isinstance(error := crashes.errors.get(stage), CannotMountError):
+        pytest.skip("nothing may be mounted here")
+    if error:
+        raise error
     crashes.ledger.settle(stage)
     line = lines[stage] = crashes.ledger.line(stage)
     assert line.accepted
