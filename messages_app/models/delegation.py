@@ -70,5 +70,15 @@ def owners_of(user: Any) -> list[Any]:
     return known
 
 
+def is_delegate(user: Any) -> models.Exists:
+    """Return the condition that `user`, a key in a query of accounts, reads another's mail now."""
+    return models.Exists(Delegation.objects.open_to_key(user))
+
+
+def note_no_owners(user: Any) -> None:
+    """Let `owners_of` know that `user` is nobody's delegate: it was asked along with the account."""
+    setattr(user, _KNOWN, [])
+
+
 _DELEGATE = Slot("user", Delegation._meta.get_field("delegate"))  # noqa: SLF001  # Django's documented API
 _OPEN = Compiled(lambda user: Delegation.objects.open_to_key(user).order_by().values_list("pk"), user=_DELEGATE)

@@ -4,9 +4,11 @@ from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.models import EmailAddress
+from django.db import models
 
 from messages_app.compiled import Compiled, Slot
 from messages_app.loaded import loaded
+from messages_app.models.delegation import is_delegate, note_no_owners
 from portal.accounts.models import User
 
 # No account has this key: looked up where there is nobody to look up.
@@ -35,10 +37,17 @@ class EvenBackend(AuthenticationBackend):
 
     def get_user(self, user_id: Any) -> User | None:
         """Return the account of a session, None where it is gone or switched off. Every page asks."""
-        found = [loaded(User, _COLUMNS, row) for row in _BY_KEY.rows(pk=user_id)]
-        return found[0] if found and self.user_can_authenticate(found[0]) else None
+        for *columns, delegate in _BY_KEY.rows(pk=user_id):
+            found = loaded(User, _COLUMNS, columns)
+            # Most are nobody's, and every list of mail asks.
+            if not delegate:
+                note_no_owners(found)
+            return found if self.user_can_authenticate(found) else None
+        return None
 
 
 _COLUMNS = [field.attname for field in User._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
 _KEY = Slot("pk", User._meta.pk)  # noqa: SLF001  # as above
-_BY_KEY = Compiled(lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS), pk=_KEY)
+_BY_KEY = Compiled(
+    lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS, is_delegate(models.OuterRef("pk"))), pk=_KEY
+)
