@@ -10,7 +10,20 @@ from django.core.management import get_commands
 from portal.celery import QUEUES
 from tests.unit.project.files import ROOT, tree
 
-READERS = {"str", "int", "list", "db_url", "boolean", "choice", "networks", "path", "seconds", "bool", "float", "parsed"}
+READERS = {
+    "str",
+    "int",
+    "list",
+    "db_url",
+    "boolean",
+    "choice",
+    "networks",
+    "path",
+    "seconds",
+    "bool",
+    "float",
+    "parsed",
+}
 
 
 def read_by_settings() -> set[str]:
