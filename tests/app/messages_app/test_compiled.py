@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from messages_app import pickup
-from messages_app.compiled import Compiled, ListSlot, Slot
+from messages_app.compiled import Compiled, CompiledDelete, CompiledUpdate, ListSlot, Slot
 from messages_app.ids import uuid7
-from messages_app.models import Delegation, Recipient
+from messages_app.models import Delegation, KeyWrap, Recipient
 from messages_app.places import Place
 from tests.factories import RITA
 from tests.mailroom import make_copy, make_user
@@ -81,3 +81,21 @@ def test_a_list_may_have_any_length(rita):
     )
     for few in ([], [copies[0].pk], [copy.pk for copy in copies]):
         assert {pk for (pk,) in found.rows(ids=few, user=rita.pk)} == set(few)
+
+
+def test_what_is_changed_or_ended_is_what_was_asked_for_and_it_is_counted(rita):
+    first, second, third = (make_copy(rita) for _ in range(3))
+    ids = ListSlot("ids", Recipient._meta.pk)
+    rename = CompiledUpdate(
+        lambda ids: Recipient.objects.filter(pk__among=ids),
+        {"reason": Slot("reason", Recipient._meta.get_field("reason")), "next_attempt_at": None},
+        ids=ids,
+    )
+    assert rename.run(ids=[first.pk, second.pk], reason="one") == 2
+    assert rename.run(ids=[second.pk], reason="other") == 1
+    assert rename.run(ids=[], reason="none") == 0
+    reasons = dict(Recipient.objects.values_list("pk", "reason"))
+    assert reasons == {first.pk: "one", second.pk: "other", third.pk: third.reason}
+    end = CompiledDelete(lambda ids: KeyWrap.objects.filter(recipient__pk__among=ids), ids=ids)
+    assert end.run(ids=[first.pk]) == 1
+    assert set(KeyWrap.objects.values_list("recipient", flat=True)) == {second.pk, third.pk}
