@@ -20,15 +20,15 @@ _FRAME = struct.Struct("=II")  # length, checksum
 
 
 class Siblings:
-    """The processes of one `smtpd`, seen from process `number`; from the first of one, until `become`."""
+    """The processes of one `smtpd`, seen from the first until `become`. `in_turns`: one commits at a time."""
 
-    def __init__(self, processes: int = 1, connections: int = 1000) -> None:
+    def __init__(self, processes: int = 1, connections: int = 1000, *, in_turns: bool = True) -> None:
         self._number = 0
         self._are_several = processes > 1
         # Who is refused is connected too, for the moment that its reply takes.
         self.connections = Crowd(processes, 2 * connections)
         self.arriving = Crowd(processes, connections)
-        self.turn = Turn(processes)
+        self.turn = Turn(processes if in_turns else 1)
         self.rows = Rows(processes)
         self.said = Flag()
 
@@ -58,7 +58,7 @@ class Siblings:
 
 
 class Turn:
-    """Lets one process at a time commit: two at once make smaller groups, and SQLite's own wait is long and unfair."""
+    """Lets one process at a time commit: SQLite, which takes one at a time, lets the others wait in sleeps."""
 
     def __init__(self, processes: int = 1) -> None:
         self._file = os.memfd_create("turn") if processes > 1 else -1

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 # Host, port, and how its clients find it.
 Place = tuple[str, int, Door]
-# More than this many would wait for the one that commits.
+# More than this many bring little: they wait for the database.
 _MOST_PROCESSES = 4
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 # What Django, Celery and we import when it is first used.
@@ -68,7 +68,8 @@ class Command(BaseCommand):
         raise_file_limit()
         keep_memory_together()
         count = processes()
-        siblings = Siblings(count, kept.caps.total)
+        # PostgreSQL syncs what commits at once together, and is half as fast in turns.
+        siblings = Siblings(count, kept.caps.total, in_turns=settings.EMBEDDED)
         intake = Service([(bind(host, port), host, door) for host, port, door in places], kept, tls, siblings)
         if count == 1:
             intake.serve(lambda: self._say_ready(intake))
