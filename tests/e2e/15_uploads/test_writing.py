@@ -125,12 +125,12 @@ def test_several_files_go_along_and_their_limits_are_said_first(write, file, jav
 
 
 def test_files_that_are_chosen_later_join_the_first_and_each_can_be_taken_out(write, file):
-    page = write()
+    page, one = write(), file("one.txt", 100)
     names = page.locator(".file-list li > :first-child")
-    choose(page, file("one.txt", 100))
+    choose(page, one)
     choose(page, file("two.txt", 200), file("three.txt", 300))
     assert names.all_inner_texts() == ["one.txt", "two.txt", "three.txt"]
-    choose(page, file("one.txt", 100))
+    choose(page, one)
     assert names.all_inner_texts() == ["two.txt", "three.txt", "one.txt"]
     page.get_by_role("button", name="Remove: two.txt").click()
     expect(page.locator("input[type=file]")).to_be_focused()
