@@ -1,4 +1,4 @@
-"""The three roles of staff, and what each may look at and change. None of them shows what a message says."""
+"""The four roles of staff, and what each may look at and change. None of them shows what a message says."""
 
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ class Role(StrEnum):
     """A group of staff, by its name in the admin."""
 
     AUDITOR = "auditor"
+    REVIEWER = "content reviewer"
     POLICY_ADMIN = "policy admin"
     OPERATOR = "operator"
 
@@ -45,6 +46,8 @@ PERMISSIONS: dict[Role, tuple[str, ...]] = {
         "gateway.view_publishedpolicy",
         "accounts.view_user",
     ),
+    # Finds the message that is to be reviewed; whether its content opens is asked there, with a reason.
+    Role.REVIEWER: _TRACE,
     # Decides how each domain is reached, and sees what came of it.
     Role.POLICY_ADMIN: (
         *_TRACE,

@@ -274,8 +274,8 @@ PICKUP = [*MAIL, *LISTS, *FOR_ALL, *LINKS, *ACCOUNT, *FACTORS, *PROVIDERS]
 
 ADMIN = settings.ADMIN_PATH
 _LOGIN = f"/{ADMIN}login/"
-AUDITOR, POLICY, OPERATOR, SUPERUSER = "auditor", "policy admin", "operator", "superuser"
-WITH_ROLE = (AUDITOR, POLICY, OPERATOR, SUPERUSER)
+AUDITOR, REVIEWER, POLICY, OPERATOR, SUPERUSER = "auditor", "content reviewer", "policy admin", "operator", "superuser"
+WITH_ROLE = (AUDITOR, REVIEWER, POLICY, OPERATOR, SUPERUSER)
 STAFF_ROLES = ("staff without a role", *WITH_ROLE)
 
 

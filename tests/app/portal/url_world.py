@@ -160,12 +160,14 @@ VISITORS: dict[str, Visitor] = {
     "staff without second factor": Visitor("nora"),
     "staff without a role": Visitor("otto"),
     "auditor": Visitor("ada"),
+    "content reviewer": Visitor("ruth"),
     "policy admin": Visitor("paul"),
     "operator": Visitor("omar"),
     "superuser": Visitor("ines"),
 }
 STAFF = {
     "ada": StaffRole.AUDITOR,
+    "ruth": StaffRole.REVIEWER,
     "paul": StaffRole.POLICY_ADMIN,
     "omar": StaffRole.OPERATOR,
 }
