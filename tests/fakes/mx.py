@@ -206,7 +206,7 @@ def _accept(host: Host, listener: socket.socket) -> None:
         except OSError:
             return
         host.connections += 1
-        sock.settimeout(10)
+        sock.settimeout(60)
         threading.Thread(target=_serve, args=(host, sock), daemon=True).start()
 
 
