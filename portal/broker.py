@@ -5,10 +5,12 @@ empty or half written; its worker then ends with a JSON error, and the message i
 Here each file is whole from the moment it can be seen.
 
 Redis: a worker whose connection breaks while a task runs tries to give that back over the
-connection that is gone, and ends with an error that nobody expects.
+connection that is gone, or to say there that it is done, and ends with an error that nobody expects.
 """
 
+import contextlib
 import fcntl
+from collections.abc import Iterator
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -51,6 +53,15 @@ class Transport(filesystem.Transport):
     Channel = Channel
 
 
+@contextlib.contextmanager
+def _closed_connections_logged() -> Iterator[None]:
+    """Let a closed channel's AttributeError be; kombu itself expects that a connection fails, and no other error."""
+    try:
+        yield
+    except AttributeError as error:
+        log.warning("broker.not_told", error=type(error).__name__)
+
+
 class RedisQoS(redis.QoS):
     """What a Redis channel has handed out."""
 
@@ -62,6 +73,16 @@ class RedisQoS(redis.QoS):
             log.warning("broker.not_given_back", error=type(error).__name__)
             if self._delivered:
                 self._delivered.clear()
+
+    def ack(self, delivery_tag: str) -> None:
+        """Say that it is done; on a connection that was closed meanwhile nobody hears it, and it may be done again."""
+        with _closed_connections_logged():
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002  # kombu's signature
+        """Say that it is not done, as `ack` does."""
+        with _closed_connections_logged():
+            super().reject(delivery_tag, requeue)
 
 
 class RedisChannel(redis.Channel):

@@ -100,6 +100,13 @@ def test_a_redis_that_is_away_ends_no_worker_that_has_something_to_give_back():
     assert given._delivered == {}
 
 
+@pytest.mark.parametrize("say", [lambda given: given.ack("tag"), lambda given: given.reject("tag", requeue=True)])
+def test_a_redis_that_is_away_ends_no_worker_that_has_something_to_say(say):
+    given = broker.RedisQoS.__new__(broker.RedisQoS)
+    given.channel, given._delivered = Gone(), {"tag": "message"}
+    say(given)
+
+
 @pytest.mark.parametrize("url", ["redis://localhost", "rediss://localhost"])
 def test_redis_is_reached_by_our_transport(url):
     broker.install()
