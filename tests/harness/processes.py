@@ -137,10 +137,15 @@ class Process:
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""
 
     def kill(self) -> None:
-        """Kill the child and everything that it started with SIGKILL: no clean-up of any kind."""
+        """Kill the child and everything that it started with SIGKILL: no clean-up of any kind.
+
+        A port is free only when the last of those who listened at it is gone.
+        """
+        killed = family(self.pid) if self._child else []
         self._signal(signal.SIGKILL)
         if self._child:
             self._child.wait(timeout=10)
+        wait_for(lambda: not any(map(is_alive, killed)), f"all of {self.name} is gone", seconds=30)
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, and return at once."""
@@ -175,6 +180,15 @@ def family(pid: int) -> list[int]:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
     return found
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether there is such a process, and not only what its parent has yet to ask for."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in {"Z", "X"}
 
 
 def kib(pid: int, what: str) -> int:
