@@ -115,7 +115,7 @@ class Parent:
         child.falls = 1 if now - child.started > STEADY else child.falls + 1
         child.again_at = now + pause_before_restart(child.falls)
         self.when_fallen(child.number)
-        log.error("process_fell", number=child.number, code=code, falls=child.falls)
+        log.error("process_fell", number=child.number, status=code, falls=child.falls)
         if not self._is_ready:
             raise NotStartedError(f"a process ended with {code} at its start")
 

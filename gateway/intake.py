@@ -119,7 +119,7 @@ class Intake:
         """Return None where the relay may send now, and there is room for it."""
         over = self._limits.at_mail(verdict.submitter, client.connection, self._loop.time())
         if over is not None:
-            log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, code=over.code)
+            log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, status=over.code)
             return over
         return self._pressure.refusal()
 
@@ -146,7 +146,7 @@ class Intake:
         ):
             return verdict.refusal
         if over := self._limits.take(verdict.submitter, self._loop.time()):
-            log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, code=over.code)
+            log.warning("relay_over_limit", client=client.ip, relay=verdict.relay, status=over.code)
             return over
         arrival = Arrival(client, envelope, relay=verdict.relay, host=settings.SMTPD_HOSTNAME, now=timezone.now())
         return IntakeSink(self, arrival, client)

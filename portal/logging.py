@@ -94,7 +94,7 @@ def configure(options: dict[str, str]) -> None:
 
 
 def _skip_what_no_line_says() -> None:
-    """Let a line cost two thirds: who called, and in which thread, is asked for each and written in none.
+    """Let a line cost less: who called, and in which thread, is asked for each and written in none.
 
     As the "Optimization" of Python's logging HOWTO has it. The process stays: gunicorn writes it.
     """
