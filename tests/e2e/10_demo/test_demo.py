@@ -42,7 +42,7 @@ def using(directory: Path) -> list[int]:
 def played(tmp_path_factory):
     """Return exit code, words and folder of a demo that played itself."""
     directory = tmp_path_factory.mktemp("demo") / "data"
-    with demo(directory, ONCE="1") as process:
+    with demo(directory, ONCE="1", UNDO_SECONDS="2") as process:
         words, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, words, directory
 
