@@ -27,7 +27,7 @@ from gateway.rules.concurrency import Feedback, feedback, nobody_answered
 from gateway.rules.outcome import HostResult
 from gateway.rules.routing import Decision, Route
 from messages_app.compiled import Compiled, ListSlot
-from messages_app.loaded import loaded
+from messages_app.loaded import columns_of, loaded
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.raw import open_raw
 from messages_app.sealing import unseal
@@ -350,7 +350,7 @@ def _job(recipients: Sequence[Recipient], route: Route, sending: Sending, open_k
 
 # Written once: each slice asks both.
 _IDS = ListSlot("ids", UUIDField())
-_WRAP = [field.attname for field in KeyWrap._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
+_WRAP = columns_of(KeyWrap)
 _SPOOL_WRAPS = Compiled(
     lambda ids: (
         KeyWrap.objects.filter(message__pk__among=ids, type=KeyWrap.Type.SPOOL).order_by("-pk").values_list(*_WRAP)

@@ -21,7 +21,7 @@ from gateway.resolver import Unanswered
 from gateway.rules.sts_policy import Known, Mode, STSPolicy
 from gateway.sts_fetch import NotFetched, PolicyHost
 from messages_app.compiled import Compiled, Slot
-from messages_app.loaded import loaded
+from messages_app.loaded import columns_of, loaded
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ _FOUND = (
     *("refresh_at", "next_look_at", "failed_at", "result_type", "sentence"),
 )
 
-_COLUMNS = [field.attname for field in PublishedPolicy._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
+_COLUMNS = columns_of(PublishedPolicy)
 _ROW = Compiled(
     lambda domain: PublishedPolicy.objects.filter(domain=domain).order_by().values_list(*_COLUMNS),
     domain=Slot("domain", CharField()),

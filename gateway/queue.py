@@ -22,7 +22,7 @@ from django.utils import timezone
 from messages_app import audit
 from messages_app.compiled import Compiled, CompiledUpdate, ListSlot, Row, Slot
 from messages_app.leases import free
-from messages_app.loaded import loaded
+from messages_app.loaded import columns_of, loaded
 from messages_app.models import Message, Recipient
 from messages_app.rules.states import State
 
@@ -62,8 +62,8 @@ _LEASE = CompiledUpdate(
 _START = CompiledUpdate(
     lambda pks: Recipient.objects.filter(pk__among=pks), {"state": State.SENDING, "lease_until": _UNTIL}, pks=_PKS
 )
-_COLUMNS = [field.attname for field in Recipient._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
-_OF_ITS_MESSAGE = [field.attname for field in Message._meta.concrete_fields]  # noqa: SLF001  # as above
+_COLUMNS = columns_of(Recipient)
+_OF_ITS_MESSAGE = columns_of(Message)
 _TAKEN = Compiled(
     lambda pks, token: (
         Recipient.objects.filter(pk__among=pks, lease_token=token)

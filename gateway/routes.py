@@ -12,7 +12,7 @@ from gateway.rules import retry
 from gateway.rules.routing import Home, Policy, Route, route
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.compiled import Compiled
-from messages_app.loaded import loaded
+from messages_app.loaded import columns_of, loaded
 from messages_app.models import Recipient
 from messages_app.rules import message_policy, rights
 from messages_app.rules.gate import FirstContactPolicy
@@ -22,20 +22,16 @@ R = TypeVar("R", Home, Policy)
 Anchors = tuple[str, ...]
 
 
-def _columns(model: type[Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
-
-
 # Each row as often as certificates are imported for it, once where there are none.
 _HOMES = Compiled(
     lambda: (
         HomeDomain.objects.filter(relay__enabled=True)
         .order_by("pk", "trusted__name")
-        .values_list(*_columns(HomeDomain), "trusted__pem")
+        .values_list(*columns_of(HomeDomain), "trusted__pem")
     )
 )
 _POLICIES = Compiled(
-    lambda: DomainPolicy.objects.order_by("pk", "trusted__name").values_list(*_columns(DomainPolicy), "trusted__pem")
+    lambda: DomainPolicy.objects.order_by("pk", "trusted__name").values_list(*columns_of(DomainPolicy), "trusted__pem")
 )
 
 
@@ -65,7 +61,7 @@ def _read(query: Compiled, model: type[M], make: Callable[[M, Anchors], R]) -> l
     for _, same in groupby(query.rows(), key=lambda values: values[0]):
         rows: list[tuple[Any, ...]] = list(same)
         anchors = tuple(pem for *_, pem in rows if pem is not None)
-        found.append(make(loaded(model, _columns(model), rows[0][:-1]), anchors))
+        found.append(make(loaded(model, columns_of(model), rows[0][:-1]), anchors))
     return found
 
 

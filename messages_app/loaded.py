@@ -10,6 +10,12 @@ from django.db.models.base import ModelState
 M = TypeVar("M", bound=Model)
 
 
+def columns_of(model: type[Model], but: str = "") -> list[str]:
+    """Return the names of all columns of `model`, in their order, without `but`: what to read for `loaded`."""
+    fields = model._meta.concrete_fields  # noqa: SLF001  # Django's documented API
+    return [field.attname for field in fields if field.attname != but]
+
+
 def loaded(model: type[M], columns: Iterable[str], values: Iterable[Any]) -> M:
     """Return the row of `model` whose `columns` have `values`; the others are read when somebody asks for them.
 

@@ -3,27 +3,22 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from messages_app.compiled import Compiled, Slot
-from messages_app.loaded import loaded
+from messages_app.loaded import columns_of, loaded
 from messages_app.models import Gate, Message, Part, Recipient
 from messages_app.readers import ForReader
 from messages_app.rules.states import State
 
 
-def _columns(model: type[Model], but: str = "") -> list[str]:
-    fields = model._meta.concrete_fields  # noqa: SLF001  # Django's documented API
-    return [field.attname for field in fields if field.attname != but]
-
-
 def _slot(name: str, model: Any, field: str) -> Slot:
-    return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # as above
+    return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # Django's documented API
 
 
-_OF_COPY, _OF_GATE = _columns(Recipient), _columns(Gate)
+_OF_COPY, _OF_GATE = columns_of(Recipient), columns_of(Gate)
 # A message as it was accepted may be large, and its page doesn't need it.
-_OF_MESSAGE = _columns(Message, but="sealed_raw")
+_OF_MESSAGE = columns_of(Message, but="sealed_raw")
 _JOINED = [*(f"message__{name}" for name in _OF_MESSAGE), *(f"gate__{name}" for name in _OF_GATE)]
 
 

@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.db import models
 
 from messages_app.compiled import Compiled, Slot
-from messages_app.loaded import loaded
+from messages_app.loaded import columns_of, loaded
 from messages_app.models.delegation import is_delegate, note_no_owners
 from portal.accounts.models import User
 
@@ -46,8 +46,8 @@ class EvenBackend(AuthenticationBackend):
         return None
 
 
-_COLUMNS = [field.attname for field in User._meta.concrete_fields]  # noqa: SLF001  # Django's documented API
-_KEY = Slot("pk", User._meta.pk)  # noqa: SLF001  # as above
+_COLUMNS = columns_of(User)
+_KEY = Slot("pk", User._meta.pk)  # noqa: SLF001  # Django's documented API
 _BY_KEY = Compiled(
     lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS, is_delegate(models.OuterRef("pk"))), pk=_KEY
 )
