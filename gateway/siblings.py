@@ -2,19 +2,25 @@
 
 Made before they part. All of it is memory of theirs alone, and a process that is
 killed holds nothing up: what it counted is cleared, and its turn goes to the next.
+Nor does one that hangs or is stopped: its turn is over after a while.
 """
 
-import fcntl
 import json
-import os
 import struct
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from mmap import mmap
+from multiprocessing import get_context
 from typing import Any
+
+import structlog
 
 from gateway.crowd import Crowd
 
+log = structlog.get_logger(__name__)
+
+TURN_SECONDS = 5.0  # far longer than a group takes
 _ROW = 256 * 1024  # bytes that what one process counts may take
 _FRAME = struct.Struct("=II")  # length, checksum
 
@@ -44,6 +50,7 @@ class Siblings:
         self.connections.clear(number)
         self.arriving.clear(number)
         self.rows.clear(number)
+        self.turn.pass_on()
 
     def are_fewer_elsewhere(self) -> bool:
         """Return whether another of them that lives has fewer clients."""
@@ -58,20 +65,41 @@ class Siblings:
 
 
 class Turn:
-    """Lets one process at a time commit: SQLite, which takes one at a time, lets the others wait in sleeps."""
+    """Lets one process at a time commit: SQLite, which takes one at a time, lets the others wait in sleeps.
 
-    def __init__(self, processes: int = 1) -> None:
-        self._file = os.memfd_create("turn") if processes > 1 else -1
+    It is for speed alone. Where two believe that it is theirs, SQLite has one of them wait.
+    """
 
-    def take(self) -> None:
-        """Wait for the turn. The kernel gives it back for a process that dies (fcntl(2), F_SETLKW)."""
-        if self._file >= 0:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
+    def __init__(self, processes: int = 1, seconds: float = TURN_SECONDS) -> None:
+        # The context says only that the processes come of a fork, as they do.
+        self._free = get_context("fork").BoundedSemaphore(1) if processes > 1 else None
+        self._seconds = seconds
+        self._is_mine = False
+
+    def take(self) -> bool:
+        """Wait for the turn; return False where it did not come in time, and has to be done without.
+
+        Whoever has it then hangs, was stopped, or was killed in this moment.
+        """
+        if self._free is None:
+            return True
+        self._is_mine = True
+        came = self._free.acquire(timeout=self._seconds)
+        if not came:
+            log.warning("turn_overdue", seconds=self._seconds)
+        return came
 
     def give(self) -> None:
-        """Give it to the next; again does nothing."""
-        if self._file >= 0:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+        """Give it to the next; again does nothing. Whoever went without gives it in place of the one that hangs."""
+        if self._is_mine:
+            self._is_mine = False
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Give it to the next in place of a process that is no more; does nothing where it is free."""
+        if self._free is not None:
+            with suppress(ValueError):
+                self._free.release()
 
 
 class Rows:

@@ -104,12 +104,44 @@ def test_nobody_waits_for_a_process_that_is_no_more(two):
 
 
 def test_the_turn_of_a_killed_process_goes_to_the_next():
-    turn = Turn(2)
-    pid = in_process(turn.take)
+    siblings = Siblings(2)
+    pid = in_process(siblings.turn.take)
     kill(pid)
-    turn.take()  # would wait for ever
+    siblings.clear(1)
+    assert siblings.turn.take()  # else it would be overdue
+    siblings.turn.give()
+
+
+def test_who_gives_a_turn_twice_takes_it_from_nobody():
+    turn = Turn(2, seconds=0)
+    assert turn.take()
     turn.give()
+    pid = in_process(turn.take)
     turn.give()
+    assert not turn.take()
+    kill(pid)
+
+
+def test_a_process_that_is_stopped_in_its_turn_keeps_the_others_for_a_while_and_once():
+    turn = Turn(2, seconds=0.01)
+    pid = in_process(turn.take)
+    os.kill(pid, signal.SIGSTOP)
+    assert not turn.take()
+    turn.give()
+    assert turn.take()
+    turn.give()
+    kill(pid)
+
+
+def test_a_process_that_goes_on_after_its_turn_was_over_changes_nothing_for_long():
+    turn = Turn(2, seconds=0)
+    slow = _copy(turn)
+    assert slow.take()
+    assert not turn.take()
+    slow.give()  # and so two commit at once, this time
+    turn.give()
+    assert turn.take()
+    assert not slow.take()
 
 
 def test_what_one_shows_the_others_see_and_never_half_of_it():
