@@ -1,6 +1,6 @@
 """Dates, names and files as the mail pages write them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +35,7 @@ _KINDS = {
     "application/x-ms-dos-executable": gettext_noop("Program"),
     "application/vnd.microsoft.portable-executable": gettext_noop("Program"),
 }
-_DAY = 86_400
+_A_DAY = timedelta(days=1)
 _SOON = 7
 
 
@@ -56,23 +56,34 @@ class Times:
 
     def short(self, moment: datetime) -> str:
         """Return the time for today, the day within the year, and the whole date before."""
+        return self._short(self.local(moment))
+
+    def written(self, moment: datetime) -> tuple[str, str]:
+        """Return `moment` in the reader's time zone, for programs and, short, for people."""
         local = self.local(moment)
+        return local.isoformat(), self._short(local)
+
+    def _short(self, local: datetime) -> str:
         within = local.year == self._today.year
         kind = "MONTH_DAY_FORMAT" if within else "SHORT_DATE_FORMAT"
-        if local.date() == self._today:
+        if within and local.date() == self._today:
             kind = "TIME_FORMAT"
         return _written(self._language, self._formats[kind], local.replace(second=0, microsecond=0, tzinfo=None))
 
-    def left(self, expires_at: datetime) -> str:
-        """Return how long until `expires_at`, in whole days; the last day in words."""
-        days = int((expires_at - self._now).total_seconds() // _DAY)
+    def until(self, expires_at: datetime) -> tuple[str, bool]:
+        """Return how long until `expires_at`, in whole days, the last day in words; and whether it is soon."""
+        days = (expires_at - self._now) // _A_DAY
         if days not in self._left:
             self._left[days] = _days(days)
-        return self._left[days]
+        return self._left[days], days < _SOON
+
+    def left(self, expires_at: datetime) -> str:
+        """Return how long until `expires_at`, in whole days; the last day in words."""
+        return self.until(expires_at)[0]
 
     def soon(self, expires_at: datetime) -> bool:
         """Return whether less than a week is left until `expires_at`."""
-        return (expires_at - self._now).total_seconds() < _SOON * _DAY
+        return self.until(expires_at)[1]
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -22,56 +22,52 @@ if TYPE_CHECKING:
 _ANY = UUID(int=0)
 
 
-# By whether it is unread, and whether it can be read.
-_CLASSES = {
-    (unread, readable): f"{' mail-row-unread' if unread else ''}{'' if readable else ' mail-row-gone'}"
-    for unread in (False, True)
-    for readable in (False, True)
-}
+def of(rows: Iterable["Row"]) -> SafeString:
+    """Return the lines of `rows` as HTML, in the reader's language and time zone; "" for none."""
+    before, _id, after = reverse("message", args=[_ANY]).partition(str(_ANY))
+    times, language = Times(), get_language()
+    lines = [_html(row, f"{before}{row.recipient.pk}{after}", times, language) for row in rows]
+    return mark_safe("".join(lines))  # noqa: S308  # each value is escaped
 
 
-class Line(TypedDict):
-    """What one line says; "" for what it doesn't."""
-
-    unread: bool
-    # Of the line, each behind a space.
-    classes: str
-    url: str
-    sender: str
-    subject: str
-    attached: bool
-    # How many messages the conversation has: as a number, and in words.
-    count: int
-    count_words: str
-    unread_words: str
-    answered: bool
-    # Whose mailbox it is in, where the reader is a delegate of that.
-    mailbox: str
-    ends: str
-    ends_soon: bool
-    # When the newest came: for programs, and for people.
-    at: str
-    day: str
-
-
-def of(rows: Iterable["Row"]) -> list[SafeString]:
-    """Return the lines of `rows` as HTML, in the reader's language and time zone."""
-    pattern, any_id, times, language = reverse("message", args=[_ANY]), str(_ANY), Times(), get_language()
-    lines = [_line(row, pattern.replace(any_id, str(row.recipient.pk)), times) for row in rows]
-    return [_html(line, language) for line in lines]
+def _html(row: "Row", url: str, times: Times, language: str | None) -> str:
+    """Return the line of the kind that `row` is, with its values in their places, each escaped or of our own making."""
+    headers, counted = row.headers, row.counted
+    messages, unread = (counted.messages, counted.unread) if counted else (1, 0)
+    ends_at, held_at = row.ends_at if row.readable else None, row.recipient.held_at
+    ends, ends_soon = times.until(ends_at) if ends_at else ("", False)
+    # A single copy is marked as a whole.
+    waiting = unread if counted and counted.received > 1 else 0
+    attached = bool(headers and headers["has_attachments"])
+    several = messages > 1
+    told = (row.unread, row.readable, attached, several, waiting > 0, row.answered, row.shared, bool(ends), ends_soon)
+    at, day = times.written(held_at) if held_at else ("", "")
+    values = {
+        "url": url,
+        "sender": escape(who(headers["from"]) if headers else _sender_of(row)),
+        "subject": escape(_subject(row)),
+        "count": messages,
+        "count_words": _messages(language, messages) if several else "",
+        "unread_words": _unread(language, waiting) if waiting else "",
+        "mailbox": escape(row.recipient.address) if row.shared else "",
+        "ends": escape(ends),
+        "at": at,
+        "day": escape(day),
+    }
+    return _kind(language, *told).format_map(values)
 
 
-def _html(line: Line, language: str | None) -> SafeString:
-    """Return the line of the kind that `line` is, with its values in their places."""
-    told = {name: value for name, value in line.items() if value}
-    values = {name: escape(str(value)) for name, value in told.items()}
-    return mark_safe(_kind(language, *told).format_map(values))  # noqa: S308  # each value is escaped
+# What a line may tell; and in which places its values go.
+_TOLD = ("unread", "readable", "attached", "count", "unread_words", "answered", "mailbox", "ends", "ends_soon")
+_PLACES = ("url", "sender", "subject", "count", "count_words", "unread_words", "mailbox", "ends", "at", "day")
 
 
 @lru_cache(maxsize=1024)
-def _kind(_language: str | None, *told: str) -> str:
-    """Return the HTML of lines that tell what `told` names, with "{name}" for each value."""
-    return render_to_string("messages_app/inbox_row.html", {name: f"{{{name}}}" for name in told})
+def _kind(_language: str | None, *told: bool) -> str:
+    """Return the HTML of lines that tell those of `_TOLD`, with "{name}" for each value."""
+    tells = dict(zip(_TOLD, told, strict=True))
+    places = {name: f"{{{name}}}" for name in _PLACES if tells.get(name, True)}
+    return render_to_string("messages_app/inbox_row.html", tells | places)
 
 
 def more_unread_than(count: int) -> str:
@@ -79,32 +75,19 @@ def more_unread_than(count: int) -> str:
     return ngettext("%(n)s unread", "%(n)s unread", count) % {"n": f"{count}+"}
 
 
-def _line(row: "Row", url: str, times: Times) -> Line:
-    headers, counted = row.headers, row.counted
-    messages, unread = (counted.messages, counted.unread) if counted else (1, 0)
-    ends_at, held_at = row.ends_at if row.readable else None, row.recipient.held_at
-    return {
-        "unread": row.unread,
-        "classes": _CLASSES[row.unread, row.readable],
-        "url": url,
-        "sender": who(headers["from"]) if headers else senders.shown_as(row.recipient.message) or _("Sender unknown"),
-        "subject": _subject(row),
-        "attached": bool(headers and headers["has_attachments"]),
-        "count": messages if messages > 1 else 0,
-        "count_words": ngettext("%(n)s message", "%(n)s messages", messages) % {"n": messages} if messages > 1 else "",
-        # A single copy is marked as a whole.
-        "unread_words": _unread(unread) if counted and counted.received > 1 else "",
-        "answered": row.answered,
-        "mailbox": row.recipient.address if row.shared else "",
-        "ends": times.left(ends_at) if ends_at else "",
-        "ends_soon": bool(ends_at and times.soon(ends_at)),
-        "at": times.local(held_at).isoformat() if held_at else "",
-        "day": times.short(held_at) if held_at else "",
-    }
+@lru_cache(maxsize=256)
+def _messages(_language: str | None, count: int) -> str:
+    return escape(ngettext("%(n)s message", "%(n)s messages", count) % {"n": count})
 
 
-def _unread(count: int) -> str:
-    return ngettext("%(n)s unread", "%(n)s unread", count) % {"n": count} if count else ""
+@lru_cache(maxsize=256)
+def _unread(_language: str | None, count: int) -> str:
+    return escape(ngettext("%(n)s unread", "%(n)s unread", count) % {"n": count})
+
+
+def _sender_of(row: "Row") -> str:
+    """Return the sender as the envelope has them: all that is known of a line that isn't open."""
+    return senders.shown_as(row.recipient.message) or _("Sender unknown")
 
 
 def _subject(row: "Row") -> str:
