@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from gateway import delivery, mta_sts, pool, record
+from gateway import delivery, delivery_log, mta_sts, pool, record
 from gateway.configured import delivery_settings
 from gateway.delivery import Connections, Report
 from gateway.models import DomainHistory
@@ -185,7 +185,9 @@ def _record(recipient: Recipient, route: Route, report: Report, started_at: date
         _attempt(recipient, report, verdict, started_at).save()
         if report.tls_verified:
             DomainHistory.objects.filter(pk=route.domain).update(last_tls_success_at=now)
-        _ENDS[rules.end_of(verdict)](recipient, verdict, now)
+        end = rules.end_of(verdict)
+        _ENDS[end](recipient, verdict, now)
+        delivery_log.write_on_commit(recipient, verdict, now, "" if end is End.DELIVERED else State.HELD.value)
 
 
 def _attempt(recipient: Recipient, report: Report, verdict: Verdict, started_at: datetime) -> Attempt:

@@ -19,6 +19,8 @@ from django.db.models import BooleanField, CharField, DateTimeField, F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from gateway import delivery_log
+from gateway.rules.outcome import Action, Verdict
 from messages_app import audit
 from messages_app.compiled import Compiled, CompiledUpdate, ListSlot, Row, Slot
 from messages_app.leases import free
@@ -31,6 +33,7 @@ WAITING = (State.QUEUED, State.DEFERRED)
 LEASED = (*WAITING, State.SENDING)
 # The reason of a copy that a host may have already: what waits for that is not hurried (decision table, row 21).
 AMBIGUOUS = "ambiguous"
+LOST = "The connection was lost before the receiving server confirmed; it will be tried again."
 # Written out: bound values would hide from SQLite that its partial index is meant, and it would read every row.
 _IS_WAITING = RawSQL("state IN ('queued', 'deferred')", [], output_field=BooleanField())
 # When others may have what a worker gave up: not at once, for what failed it may fail again.
@@ -270,16 +273,18 @@ def recover_lost(now: datetime) -> int:
 @transaction.atomic
 def _requeue(pk: UUID, token: UUID | None, now: datetime) -> int:
     rows = Recipient.objects.filter(pk=pk, lease_token=token, state=State.SENDING)
+    recipient = rows.first()
     changed = rows.update(
         state=State.DEFERRED,
         reason=AMBIGUOUS,
-        reason_text="The connection was lost before the receiving server confirmed; it will be tried again.",
+        reason_text=LOST,
         failures=F("failures") + 1,
         next_attempt_at=now + timedelta(seconds=settings.AMBIGUOUS_RETRY_SECONDS),
         lease_token=None,
         lease_until=None,
     )
-    if changed:
-        recipient = Recipient.objects.get(pk=pk)
+    if recipient and changed:
         audit.record(audit.Event.RECIPIENT_AMBIGUOUS, message=recipient.message_id, recipient=pk)
+        in_doubt = Verdict(action=Action.AMBIGUOUS, reason=AMBIGUOUS, sentence=LOST)
+        delivery_log.write_on_commit(recipient, in_doubt, now)
     return changed

@@ -1,4 +1,4 @@
-"""What the gateway does when news arrives from below: nudge the queue of whatever was accepted."""
+"""What the gateway does when news arrives from below: nudge the queue of whatever was accepted, log what ended."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 from django.dispatch import receiver
 from django.utils import timezone
 
+from gateway import delivery_log
 from gateway.nudges import nudge_on_commit
 from messages_app import signals
 from messages_app.models import Recipient
+from messages_app.rules.states import State
 
 
 @receiver(signals.accepted)
@@ -21,3 +23,9 @@ def nudge_destinations(recipients: Sequence[Recipient], **_kwargs: Any) -> None:
     due = [recipient for recipient in recipients if (recipient.next_attempt_at or now) <= now]
     for destination in {recipient.destination for recipient in due}:
         nudge_on_commit(destination)
+
+
+@receiver(signals.expired)
+def log_expired(recipient: Recipient, **_kwargs: Any) -> None:
+    """Write a line of a copy whose time in the portal is over."""
+    delivery_log.write_end_on_commit(recipient, State.EXPIRED, timezone.now())

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 
-from gateway import first_contact, queue, reports
+from gateway import delivery_log, first_contact, queue, reports
 from gateway.delivery import Report
 from gateway.models import DomainHistory
 from gateway.record_taken import Tried, taken_together
@@ -209,7 +209,7 @@ def _delivered(judged: Judged, now: datetime) -> None:
     message = judged.recipient.message
     if not _settle(judged, State.DELIVERED, delivered_at=now, ended_at=now):
         return
-    _audit(audit.Event.RECIPIENT_DELIVERED, judged)
+    _note(audit.Event.RECIPIENT_DELIVERED, judged, now)
     if message.origin == Message.Origin.PORTAL:
         signals.delivered.send(_delivered, message=message, recipients=[judged.recipient])
 
@@ -220,7 +220,7 @@ def _deferred(judged: Judged, now: datetime) -> None:
         fields["first_tls_failure_at"] = now
     if _settle(judged, State.DEFERRED, **fields):
         ambiguous = judged.verdict.action is Action.AMBIGUOUS
-        _audit(audit.Event.RECIPIENT_AMBIGUOUS if ambiguous else audit.Event.RECIPIENT_DEFERRED, judged)
+        _note(audit.Event.RECIPIENT_AMBIGUOUS if ambiguous else audit.Event.RECIPIENT_DEFERRED, judged, now)
 
 
 def _leave(_judged: Judged, _now: datetime) -> None:
@@ -257,7 +257,10 @@ def _hold(message: Message, judged: Sequence[Judged], now: datetime) -> None:
         for (reason, sentence), recipients in _by_reason(judged).items():
             # Copies: `hold` changes what it is given, and if this fails the lease in ours gives the rows back.
             own = [copy(recipient) for recipient in recipients]
-            hold.hold(prepared, own, reason=reason, sentence=sentence, now=now)
+            held = {r.pk for r in hold.hold(prepared, own, reason=reason, sentence=sentence, now=now)}
+            for j in judged:
+                if j.recipient.pk in held:
+                    delivery_log.write_on_commit(j.recipient, j.verdict, now)
         first_contact.commit(gates)
 
 
@@ -277,7 +280,7 @@ def _bounce(message: Message, judged: Sequence[Judged], now: datetime) -> None:
         for j in bounced:
             # A report that fails, or what staff took out silently: told apart, since nobody hears of it (row 27).
             told_nobody = j.verdict.action is Action.DROP or not message.reverse_path
-            _audit(audit.Event.RECIPIENT_DROPPED if told_nobody else audit.Event.RECIPIENT_BOUNCED, j)
+            _note(audit.Event.RECIPIENT_DROPPED if told_nobody else audit.Event.RECIPIENT_BOUNCED, j, now)
         if report and bounced:
             reports.commit(report)
         if bounced:
@@ -323,6 +326,12 @@ def _update(recipient: Recipient, **fields: Any) -> bool:
     """Change a row and end its lease, if the lease is still ours; return whether that was so."""
     rows = Recipient.objects.filter(pk=recipient.pk, lease_token=recipient.lease_token, state__in=queue.LEASED)
     return bool(rows.update(lease_token=None, lease_until=None, **fields))
+
+
+def _note(event: audit.Event, judged: Judged, now: datetime) -> None:
+    """Write what became of a copy into the audit log, and into the log."""
+    _audit(event, judged)
+    delivery_log.write_on_commit(judged.recipient, judged.verdict, now)
 
 
 def _audit(event: audit.Event, judged: Judged) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import CharField, DateTimeField, TextField, UUIDField
 
-from gateway import queue
+from gateway import delivery_log, queue
 from gateway.delivery import Report
 from gateway.inserting import Inserter, Maker
 from gateway.models import DomainHistory
@@ -81,6 +81,15 @@ def taken_together(tried: Sequence[Tried], now: datetime) -> None:
         _events.insert(_event(verdict, one, now) for each in tried for verdict, one in _pairs(each) if one.pk in ours)
         _tell_writers(tried, ours)
         shred.shred_spools({one.message_id for each in tried for one in each.recipients}, now)
+        _log(tried, ours)
+
+
+def _log(tried: Sequence[Tried], ours: set[UUID]) -> None:
+    """Write a line for each copy that is ours, once all is committed."""
+    for each in tried:
+        for verdict, one in _pairs(each):
+            if one.pk in ours:
+                delivery_log.write_on_commit(one, verdict, each.ended_at)
 
 
 def _pairs(tried: Tried) -> list[tuple[Verdict, Recipient]]:

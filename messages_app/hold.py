@@ -94,10 +94,12 @@ def _note_quarantined(message: Message, rows: Sequence[Part]) -> None:
             audit.record(audit.Event.PART_QUARANTINED, message=message.pk, part=row.number, found=row.scan_name)
 
 
-def hold(prepared: Prepared, recipients: Sequence[Recipient], *, reason: str, sentence: str, now: datetime) -> None:
+def hold(
+    prepared: Prepared, recipients: Sequence[Recipient], *, reason: str, sentence: str, now: datetime
+) -> list[Recipient]:
     """Put the copies of `recipients` into the portal, until HOLD_DAYS from `now` or, where asked, not as long.
 
-    Recipients that are no longer on their way are left alone: whoever changed
+    Returns those that are there now. Recipients that are no longer on their way are left alone: whoever changed
     the row has it. Call it inside the transaction that records the attempt.
     """
     asked = message_policy.stored(prepared.message.policy)
@@ -113,6 +115,7 @@ def hold(prepared: Prepared, recipients: Sequence[Recipient], *, reason: str, se
             _announce(recipient, prepared.sender_name)
         if held:
             signals.held_together.send(hold, message=prepared.message, recipients=held)
+    return held
 
 
 def expiry(now: datetime) -> datetime:
