@@ -6,9 +6,9 @@ from django.utils import timezone
 from gateway import drain as draining
 from gateway import expiry, lanes, late_release, mta_sts, queue, recovery
 from gateway.nudges import begun, nudge
-from messages_app.clock import Trust
+from messages_app import clock
 
-_watch, _trust = recovery.Watch(), Trust()
+_watch = recovery.Watch()
 
 
 @shared_task
@@ -41,7 +41,7 @@ def sweep() -> None:
 @shared_task
 def expire() -> None:
     """End the held copies whose time is over, unless it is the clock that is wrong."""
-    if _trust.may_end():
+    if clock.TRUST.may_end():
         expiry.expire_due(timezone.now())
 
 

@@ -3,6 +3,7 @@
 What is deleted by a wrong date can't be brought back; what is deleted a day late does no harm.
 """
 
+import threading
 import time
 
 import structlog
@@ -27,10 +28,11 @@ class Clock:
 
 
 class Trust:
-    """Whether the wall clock is to be trusted with what can't be undone."""
+    """Whether the wall clock is to be trusted with what can't be undone. For any thread."""
 
     def __init__(self) -> None:
         self._clock = Clock()
+        self._lock = threading.Lock()
         self._doubted_until = 0.0
 
     def may_end(self) -> bool:
@@ -38,14 +40,19 @@ class Trust:
 
         By then somebody will have seen it. Set back again, it is trusted at once.
         """
-        moved = self._clock.was_set_by()
-        if moved > HOUR:
-            self._doubted_until = time.clock_gettime(_STEADY) + DAY
-            log.error("clock.set_ahead", seconds=int(moved))
-        elif moved < -HOUR:
-            self._doubted_until = 0.0
-        return time.clock_gettime(_STEADY) >= self._doubted_until
+        with self._lock:
+            moved = self._clock.was_set_by()
+            if moved > HOUR:
+                self._doubted_until = time.clock_gettime(_STEADY) + DAY
+                log.error("clock.set_ahead", seconds=int(moved))
+            elif moved < -HOUR:
+                self._doubted_until = 0.0
+            return time.clock_gettime(_STEADY) >= self._doubted_until
 
 
 def _ahead() -> float:
     return time.time() - time.clock_gettime(_STEADY)
+
+
+# For all that ends mail in this process: they doubt, believe and report together.
+TRUST = Trust()

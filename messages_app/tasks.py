@@ -3,11 +3,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from messages_app import audit_chain, drafts, retention, store
-from messages_app.clock import Trust
+from messages_app import audit_chain, clock, drafts, retention, store
 from messages_app.sealing import keymaking, shred
-
-_trust = Trust()
 
 
 @shared_task
@@ -29,7 +26,7 @@ def tidy() -> None:
 
     Nothing where it may be the clock that is wrong.
     """
-    if not _trust.may_end():
+    if not clock.TRUST.may_end():
         return
     now = timezone.now()
     retention.shred_spools()

@@ -116,7 +116,7 @@ def test_a_clock_that_goes_as_it_should_changes_nothing():
 def test_what_is_held_does_not_end_because_the_clock_is_ahead(keys, monkeypatch):
     message = make_message()
     message.recipients.update(state=State.HELD, held_at=timezone.now(), expires_at=timezone.now() + timedelta(days=29))
-    monkeypatch.setattr(tasks, "_trust", Trust())
+    monkeypatch.setattr(clock, "TRUST", Trust())
     make_buckets(timezone.now() + MONTH)  # of its report
     with set_ahead(MONTH):
         tasks.expire()
@@ -127,11 +127,22 @@ def test_what_is_held_does_not_end_because_the_clock_is_ahead(keys, monkeypatch)
 
 
 def test_no_key_is_destroyed_because_the_clock_is_ahead(keys, monkeypatch):
-    monkeypatch.setattr(portal_tasks, "_trust", Trust())
+    monkeypatch.setattr(clock, "TRUST", Trust())
     before = BucketKey.objects.count()
     with set_ahead(MONTH):
         portal_tasks.tidy()
     assert BucketKey.objects.filter(destroyed_at=None).count() == before
+
+
+def test_a_jump_that_one_task_sees_is_reported_once_and_known_to_the_other(keys, monkeypatch, caplog):
+    message = make_message()
+    message.recipients.update(state=State.HELD, held_at=timezone.now(), expires_at=timezone.now() + timedelta(days=29))
+    monkeypatch.setattr(clock, "TRUST", Trust())
+    with set_ahead(MONTH):
+        portal_tasks.tidy()
+        tasks.expire()
+    assert caplog.text.count("clock.set_ahead") == 1
+    assert Recipient.objects.get().state == State.HELD
 
 
 def test_a_clock_that_was_set_ahead_is_believed_after_a_day(monkeypatch):
