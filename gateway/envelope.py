@@ -68,7 +68,6 @@ class Envelope:
 
     reverse_path: Mailbox | None
     recipients: list[Mailbox] = field(default_factory=list)
-    declared_size: int = 0
     body_8bit: bool = False
     smtputf8: bool = False
     # RFC 3461: RET (FULL, HDRS or ""), ENVID decoded, and what was asked for single recipients.

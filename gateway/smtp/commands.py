@@ -30,9 +30,9 @@ def parse_mail(argument: bytes, *, extended: bool, size_limit: int, auth: bool =
     path, parameters = _split(b"FROM", argument, reply.BAD_SENDER)
     if parameters and not extended:
         raise Refused(reply.UNKNOWN_PARAMETER)
+    _check_size(parameters.pop("SIZE", "0"), size_limit)
     envelope = Envelope(
         None,
-        declared_size=_size(parameters.pop("SIZE", "0"), size_limit),
         body_8bit=_is_8bit(parameters.pop("BODY", "7BIT")),
         smtputf8=_is_smtputf8(parameters.pop("SMTPUTF8", None)),
         report_content=_optional(parameters.pop("RET", None), status_requests.parse_ret),
@@ -101,12 +101,11 @@ def _mailbox(path: str, envelope: Envelope, refusal: Reply, literal: Reply) -> M
         raise Refused(refusal) from error
 
 
-def _size(value: str, limit: int) -> int:
+def _check_size(value: str, limit: int) -> None:
     if not value.isascii() or not value.isdigit() or len(value) > _MAX_SIZE_DIGITS:
         raise Refused(reply.SYNTAX)
     if int(value) > limit:
         raise Refused(reply.TOO_BIG)
-    return int(value)
 
 
 def _is_8bit(value: str) -> bool:

@@ -146,7 +146,7 @@ def test_values_keep_their_case_and_declared_things_are_kept():
     dialogue = Dialogue()
     dialogue.say("EHLO c\r\nMAIL FROM:<S\u00e4m@Home.Example> SIZE=77 BODY=8BITMIME SMTPUTF8\r\n".encode())
     envelope = dialogue.server.envelope
-    assert (envelope.sender, envelope.declared_size) == ("S\u00e4m@Home.Example", 77)
+    assert envelope.sender == "S\u00e4m@Home.Example"
     assert envelope.body_8bit
     assert envelope.smtputf8
 
