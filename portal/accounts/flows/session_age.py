@@ -11,7 +11,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest
 
 from messages_app.models import Draft
-from portal.accounts.rules.session_age import Ended, Limits, activity_is_due, why_over
+from portal.accounts.rules.session_age import Ended, Limits, activity_is_due, seconds_left, why_over
 
 STARTED = "signed_in_at"
 ACTIVE = "active_at"
@@ -49,6 +49,12 @@ def advance(request: HttpRequest) -> Ending | None:
     return None
 
 
+def left(request: HttpRequest) -> int:
+    """Return in how many seconds the session of `request` ends by itself: what its pages warn by."""
+    now = int(time.time())
+    return seconds_left(now, request.session.get(STARTED, now), request.session.get(ACTIVE, now), _limits())
+
+
 def authenticated_at(request: HttpRequest) -> int:
     """Return when (Unix seconds) whoever is signed in last proved who they are."""
     records = get_authentication_records(request, request.user)
@@ -64,5 +70,8 @@ def _drafts(request: HttpRequest) -> int:
 def _why_over(request: HttpRequest) -> Ended | None:
     if getattr(request.user, "frozen_at", None):
         return Ended.FROZEN
-    limits = Limits(settings.SESSION_IDLE_SECONDS, settings.SESSION_COOKIE_AGE)
-    return why_over(int(time.time()), request.session[STARTED], request.session[ACTIVE], limits)
+    return why_over(int(time.time()), request.session[STARTED], request.session[ACTIVE], _limits())
+
+
+def _limits() -> Limits:
+    return Limits(settings.SESSION_IDLE_SECONDS, settings.SESSION_COOKIE_AGE)

@@ -32,6 +32,11 @@ def why_over(now: int, signed_in_at: int, active_at: int, limits: Limits) -> End
     return None
 
 
+def seconds_left(now: int, signed_in_at: int, active_at: int, limits: Limits) -> int:
+    """Return after how many seconds a session ends by itself if nothing more is done in it; 0 once it is over."""
+    return max(0, min(signed_in_at + limits.total, active_at + limits.idle) - now)
+
+
 def activity_is_due(now: int, active_at: int) -> bool:
     """Return whether activity at `now` is worth a write."""
     return now - active_at >= WRITE_EVERY

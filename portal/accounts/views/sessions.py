@@ -28,6 +28,6 @@ def security(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def stay(request: HttpRequest) -> HttpResponse:
-    """Go on with the session: what the warning before its end asks for."""
+    """Go on with the session, and say how many seconds are left of it: what the warning before its end asks for."""
     session_age.touch(request)
-    return HttpResponse(status=204)
+    return HttpResponse(status=204, headers={"Session-Seconds": str(session_age.left(request))})

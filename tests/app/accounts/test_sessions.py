@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from messages_app.models import Draft
+from portal.accounts.flows import session_age
 from portal.accounts.models import User
 from tests.app.accounts.conftest import RITA, make_held
 
@@ -91,6 +92,26 @@ def test_staying_is_activity(client, rita, clock):
     assert client.post(reverse("account_stay")).status_code == 204
     clock.shift(timedelta(minutes=29))
     assert client.get(reverse("security")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("active_before", "began_before", "left"),
+    [
+        (0, 0, 1800),
+        (59, 59, 1741),  # what was done in the last minute is not written
+        (0, 12 * 3600 - 300, 300),  # a session that goes on is over after twelve hours, and its pages say so in time
+    ],
+)
+def test_a_page_knows_when_its_session_ends_by_itself(client, rita, clock, active_before, began_before, left):
+    session = client.session
+    now = int(timezone.now().timestamp())
+    session[session_age.ACTIVE], session[session_age.STARTED] = now - active_before, now - began_before
+    session.save()
+    assert f'data-session-seconds="{left}"' in client.get(reverse("security")).content.decode()
+
+
+def test_staying_says_how_many_seconds_are_left(client, rita, clock):
+    assert client.post(reverse("account_stay"))["Session-Seconds"] == "1800"
 
 
 def test_staying_is_for_those_who_are_signed_in(client):

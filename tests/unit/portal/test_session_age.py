@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.accounts.rules.session_age import Ended, Limits, activity_is_due, why_over
+from portal.accounts.rules.session_age import Ended, Limits, activity_is_due, seconds_left, why_over
 
 LIMITS = Limits(idle=1800, total=43_200)
 
@@ -25,3 +25,16 @@ def test_a_session_ends_by_idleness_or_age(now, active_at, expected):
 @pytest.mark.parametrize(("now", "due"), [(0, False), (59, False), (60, True)])
 def test_activity_is_worth_a_write_once_a_minute(now, due):
     assert activity_is_due(now, 0) is due
+
+
+@pytest.mark.parametrize(
+    ("now", "active_at", "left"),
+    [
+        (0, 0, 1800),
+        (100, 40, 1740),
+        (43_000, 42_990, 200),  # activity doesn't make the whole longer
+        (1801, 0, 0),
+    ],
+)
+def test_a_session_ends_by_itself_at_whichever_limit_comes_first(now, active_at, left):
+    assert seconds_left(now, 0, active_at, LIMITS) == left
