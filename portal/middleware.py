@@ -15,7 +15,7 @@ from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import resolve, reverse
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -79,7 +79,7 @@ class SessionAgeMiddleware:
         ending = session_age.advance(request)
         if ending is None:
             return self.get_response(request)
-        if ending.why is not Ended.FROZEN and _is_reply(request):
+        if ending.why is not Ended.FROZEN and unsent.is_reply(request):
             # The view shows the text back.
             messages.info(request, " ".join([_why(ending.why), *_drafts_kept(ending.drafts)]))
             return self.get_response(request)
@@ -121,11 +121,6 @@ class StaffSecondFactorMiddleware:
         if request.user.is_authenticated and not _is_fresh(request):
             return _ask_again(request)
         return self.get_response(request)
-
-
-def _is_reply(request: HttpRequest) -> bool:
-    """Return whether `request` brings the text of a reply."""
-    return unsent.was_written(request) and resolve(request.path_info).url_name in {"message_reply", "message_reply_all"}
 
 
 def _ended(request: HttpRequest, ending: session_age.Ending) -> HttpResponse:

@@ -48,6 +48,7 @@ CONTENT_BASE_URL = env.str("CONTENT_BASE_URL", default="").rstrip("/")
 CONTENT_HOST = urlsplit(CONTENT_BASE_URL).hostname or ""
 ALLOWED_HOSTS = [PORTAL_HOST, *filter(None, [CONTENT_HOST]), *env.list("EXTRA_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
+CSRF_FAILURE_VIEW = "portal.errors.too_old"
 # Where gunicorn listens under `manage.py up`; a TLS proxy stands before it off loopback.
 WEB_LISTEN = env.str("WEB_LISTEN", default=f"127.0.0.1:{_portal.port or 8000}")
 ADMIN_PATH = env.str("ADMIN_PATH", default="staff/")

@@ -10,17 +10,24 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from messages_app import drafts, pickup, undo
 from messages_app.models import Message
 from messages_app.pickup import NotReadable, Opened
+from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
 from messages_app.sealing.errors import SealingError
 from messages_app.views import words
 from messages_app.views.access import Source, client_ip, signed_in, written
 from messages_app.views.message import attachments_of, plain_text
 from messages_app.views.paging import page_of
+
+# What a page may wait for while it is looked at.
+_MOVING = {State.QUEUED, State.SENDING, State.AMBIGUOUS}
+# The most seconds that are counted down one by one.
+_COUNTED = 60
 
 
 @dataclass(frozen=True)
@@ -58,23 +65,35 @@ def sent(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_safe
 def sent_message(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show one message that the reader wrote; its deliveries even where the content is no longer kept."""
+    """Show one message that the reader wrote; its deliveries even where the content is no longer kept.
+
+    With `?only=delivery` nothing is opened, and how far it has come is all there is: sent.js asks for it again.
+    """
     source = written(request, pk)
+    context = {"section": "sent", "source": source, **_delivery(source), **_undoable(source)}
+    if request.GET.get("only") == "delivery":
+        return render(request, "messages_app/sent_delivery.html", context)
     try:
         opened = source.open()
     except (NotReadable, SealingError):
         opened = None
-    context = {"section": "sent", "source": source, "deliveries": _deliveries(source), **_undoable(source)}
     return render(request, "messages_app/sent_message.html", context | _shown(source, opened))
 
 
 def _undoable(source: Source) -> dict[str, Any]:
-    """Return whether the reply can be taken back, and in how many seconds it leaves."""
+    """Return whether the reply can be taken back, and what to say of when it leaves."""
     if source.message is None or source.message.author_id != source.user.pk or not undo.can_undo(source.message):
         return {}
     leaves = [row.next_attempt_at for row in source.message.recipients.all() if row.next_attempt_at]
     left = (min(leaves) - timezone.now()).total_seconds() if leaves else 0
-    return {"can_undo": True, "seconds_left": max(0, math.ceil(left))}
+    return {"can_undo": True, "countdown": _countdown(max(0, math.ceil(left)))}
+
+
+def _countdown(left: int) -> list[str]:
+    """Return what to say now, in a second, and so on until the reply leaves; now alone where that is long."""
+    seconds = range(left, max(0, left - 1) if left > _COUNTED else 0, -1)
+    said = [ngettext("On its way in %(n)s second", "On its way in %(n)s seconds", n) % {"n": n} for n in seconds]
+    return [*said, _("On its way at any moment")] if left <= _COUNTED else said
 
 
 @signed_in
@@ -94,10 +113,13 @@ def take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("message_reply_all" if draft.reply_all else "message_reply", answered.pk)
 
 
-def _deliveries(source: Source) -> list[tuple[str, words.Delivery]]:
-    message = source.message
-    rows = message.recipients.all() if message else []
-    return [(row.address, words.of_delivery(row)) for row in rows]
+def _delivery(source: Source) -> dict[str, Any]:
+    """Return how far each copy has come, and whether that is still changing."""
+    rows = list(source.message.recipients.all()) if source.message else []
+    return {
+        "deliveries": [(row.address, words.of_delivery(row)) for row in rows],
+        "moving": any(row.state in _MOVING for row in rows),
+    }
 
 
 def _shown(source: Source, opened: Opened | None) -> dict[str, Any]:

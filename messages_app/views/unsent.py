@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
+from django.urls import resolve
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
@@ -17,6 +18,11 @@ def was_written(request: HttpRequest) -> bool:
     return request.method == "POST" and not by_itself and bool(request.POST.get("text", "").strip())
 
 
+def is_reply(request: HttpRequest) -> bool:
+    """Return whether `request` brings the text of a reply, wherever it is stopped."""
+    return was_written(request) and resolve(request.path_info).url_name in {"message_reply", "message_reply_all"}
+
+
 @never_cache
 def signed_out(request: HttpRequest) -> HttpResponse:
     """Show the text to whoever is not signed in any more, and the way back to the form."""
@@ -26,6 +32,16 @@ def signed_out(request: HttpRequest) -> HttpResponse:
     )
     onward = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': request.path})}"
     return _shown(request, words, 403, {"sign_in": onward})
+
+
+@never_cache
+def too_old(request: HttpRequest) -> HttpResponse:
+    """Show the text to whoever sent a form that belongs to an earlier sign-in, and the way to a new one."""
+    words = Words(
+        _("This page was too old"),
+        _("You signed in anew after it was opened. Copy your text from here, open the reply again, and put it in."),
+    )
+    return _shown(request, words, 403, {"again": request.path})
 
 
 def ended(request: HttpRequest, why: Words) -> HttpResponse:

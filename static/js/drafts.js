@@ -2,7 +2,7 @@
    Without this file there is the button. Files are saved by the button alone. */
 "use strict";
 
-document.querySelectorAll("form[data-reply]").forEach((form) => {
+const savesItself = (form) => {
   const PAUSE = 2_500;
   const status = form.querySelector("[data-draft-status]");
   let timer = 0;
@@ -34,13 +34,15 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
     const stopped = running.signal.aborted;
     running = null;
     if (stopped) return;
+    // What was typed meanwhile.
+    if (unsaved) timer = setTimeout(save, PAUSE);
     if (answer && answer.status === 200) {
       status.textContent = (await answer.json()).at;
     } else {
+      // Tried again with the next key, and when the window is left or the session ends.
+      unsaved = true;
       status.textContent = form.dataset.notSaved;
     }
-    // What was typed meanwhile.
-    if (unsaved) timer = setTimeout(save, PAUSE);
   };
 
   form.addEventListener("input", (event) => {
@@ -62,4 +64,8 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
     unsaved = false;
     if (running) running.abort();
   });
-});
+};
+
+document.querySelectorAll("form[data-reply]").forEach(savesItself);
+// The same form, come back with what is wrong with it (upload.js).
+document.addEventListener("form-again", (event) => event.target.querySelectorAll("form[data-reply]").forEach(savesItself));

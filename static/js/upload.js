@@ -2,7 +2,7 @@
    and show how far an upload is, with a way to stop it. Without this file the form is sent as it is. */
 "use strict";
 
-document.querySelectorAll("input[type=file][data-limit]").forEach((input) => {
+const chooser = (input) => {
   const list = document.createElement("ul");
   const total = document.createElement("p");
   list.className = "file-list";
@@ -64,9 +64,9 @@ document.querySelectorAll("input[type=file][data-limit]").forEach((input) => {
     chosen = [...kept, ...added];
     show();
   });
-});
+};
 
-document.querySelectorAll("form[data-reply]").forEach((form) => {
+const replyForm = (form) => {
   const panel = form.querySelector("[data-upload]");
   const input = form.querySelector("input[type=file]");
   if (!panel || !input) return;
@@ -82,6 +82,8 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
     status.textContent = words;
     buttons.forEach((button) => (button.disabled = false));
     buttons[0].focus();
+    // The text is unsaved again: a draft of it may be saved now.
+    form.elements.text.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
   const busy = () => {
@@ -94,15 +96,26 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
     cancel.focus();
   };
 
+  /* The files are still here: nobody has to choose them twice. */
+  const keep = (main, again) => {
+    again.files = input.files;
+    main.querySelector("[data-files-again]")?.remove();
+  };
+
   /* The form again, with what is wrong with it: our own page, put where this one was. */
   const show = (html) => {
     const page = new DOMParser().parseFromString(html, "text/html");
     const main = page.querySelector("main");
     if (!main) return idle(form.dataset.uploadFailed);
-    // Its text is ours to keep; the scripts of this page don't know the new form.
     document.querySelector("main").replaceWith(main);
     document.title = page.title;
-    main.querySelector(".error-summary")?.focus();
+    const again = main.querySelector("input[type=file]");
+    if (again) keep(main, again);
+    main.dispatchEvent(new Event("form-again", { bubbles: true }));
+    again?.dispatchEvent(new Event("change"));
+    const said = main.querySelector(".error-summary") ?? main;
+    said.focus();
+    said.scrollIntoView();
   };
 
   const send = (button) => {
@@ -113,6 +126,7 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
     request.open("POST", window.location.pathname);
     request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
     request.upload.addEventListener("progress", (event) => {
+      document.dispatchEvent(new Event("upload-goes-on"));
       if (!event.lengthComputable) return;
       bar.value = (100 * event.loaded) / event.total;
       status.textContent = event.loaded < event.total ? percent.format(event.loaded / event.total) : form.dataset.uploadDone;
@@ -122,7 +136,7 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
       const type = request.getResponseHeader("Content-Type") || "";
       if (request.status === 200 && type.startsWith("application/json")) {
         window.location.assign(JSON.parse(request.responseText).location);
-      } else if (request.status === 200) show(request.responseText);
+      } else if ([200, 403, 409].includes(request.status)) show(request.responseText);
       else if (request.status === 413) idle(form.dataset.uploadTooLarge);
       else idle(form.dataset.uploadFailed);
     });
@@ -141,4 +155,11 @@ document.querySelectorAll("form[data-reply]").forEach((form) => {
     if (input.validity.valid) send(event.submitter);
     else input.focus();
   });
-});
+};
+
+const begin = (root) => {
+  root.querySelectorAll("input[type=file][data-limit]").forEach(chooser);
+  root.querySelectorAll("form[data-reply]").forEach(replyForm);
+};
+document.addEventListener("form-again", (event) => begin(event.target));
+begin(document);

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app.models import Message, Part
+from messages_app.models import AuditEvent, Message, Part
 from messages_app.rules.states import State
 from tests.factories import SAM
 from tests.mailroom import make_copy, read, signed_in
@@ -74,6 +74,37 @@ def test_it_says_where_it_is_and_stands_in_sent_and_in_the_conversation(client, 
     assert "On its way in 15 seconds" in page
     assert "On its way" in client.get(reverse("sent")).content.decode()
     assert "Thank you" in client.get(reverse("message", args=[copy.pk])).content.decode()
+
+
+def test_the_seconds_until_it_leaves_are_said_one_by_one(client, copy):
+    path = reverse("message_reply", args=[copy.pk])
+    countdown = client.post(path, form_of(client, path), follow=True).context["countdown"]
+    assert countdown[0] == "On its way in 15 seconds"
+    assert countdown[-2:] == ["On its way in 1 second", "On its way at any moment"]
+    assert len(countdown) == 16
+
+
+def test_a_long_wait_is_said_once(client, copy, settings):
+    settings.UNDO_SECONDS = 600
+    path = reverse("message_reply", args=[copy.pk])
+    assert len(client.post(path, form_of(client, path), follow=True).context["countdown"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "moving"), [(State.SENDING, "On its way", True), (State.DELIVERED, "Delivered", False)]
+)
+def test_how_far_it_has_come_is_told_again_without_opening_it(client, copy, state, said, moving):
+    path = reverse("message_reply", args=[copy.pk])
+    client.post(path, form_of(client, path))
+    [message] = replies()
+    message.recipients.update(state=state)
+    events = AuditEvent.objects.count()
+    page = client.get(reverse("sent", args=[message.pk]), {"only": "delivery"}).content.decode()
+    assert said in page
+    assert ("data-moving" in page) is moving
+    assert "data-undoable" not in page
+    assert "Thank you" not in page
+    assert AuditEvent.objects.count() == events
 
 
 def test_files_go_along_and_come_back_byte_for_byte(client, copy):
@@ -221,3 +252,34 @@ def test_a_form_without_its_token_is_not_shown_back(copy):
     strange = Client(enforce_csrf_checks=True)
     answer = strange.post(reverse("message_reply", args=[copy.pk]), {"action": "send", "text": "Forty lines"})
     assert (answer.status_code, b"Forty lines" in answer.content) == (403, False)
+
+
+OURS = {"sec-fetch-site": "same-origin"}
+
+
+def too_old(rita, copy, headers, **data):
+    """Send the form of an earlier sign-in: its token is another's."""
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(rita)
+    path = reverse("message_reply", args=[copy.pk])
+    return strict.post(path, {"action": "send", "text": "Thank you, Sam.", **data}, headers=headers)
+
+
+def test_a_form_of_an_earlier_sign_in_shows_its_text_back(rita, copy):
+    answer = too_old(rita, copy, OURS)
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "Thank you, Sam." in page
+    assert f'href="{reverse("message_reply", args=[copy.pk])}"' in page
+    assert not replies().exists()
+
+
+@pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}])
+def test_the_text_of_another_site_s_form_is_not_shown(rita, copy, headers):
+    answer = too_old(rita, copy, headers)
+    assert answer.status_code == 403
+    assert "Thank you, Sam." not in answer.content.decode()
+
+
+def test_what_is_saved_by_itself_stays_on_its_page(rita, copy):
+    assert "Thank you, Sam." not in too_old(rita, copy, OURS, action="autosave").content.decode()
