@@ -4,8 +4,8 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
 from django.views.csrf import csrf_failure
+from django.views.decorators.http import require_safe
 from django.views.defaults import bad_request
 
 from messages_app.views import unsent

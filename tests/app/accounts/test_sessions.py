@@ -102,7 +102,9 @@ def test_staying_is_activity(client, rita, clock):
         (0, 12 * 3600 - 300, 300),  # a session that goes on is over after twelve hours, and its pages say so in time
     ],
 )
-def test_a_page_knows_when_its_session_ends_by_itself(client, rita, clock, active_before, began_before, left):
+def test_a_page_knows_when_its_session_ends_by_itself(  # noqa: PLR0917
+    client, rita, clock, active_before, began_before, left
+):
     session = client.session
     now = int(timezone.now().timestamp())
     session[session_age.ACTIVE], session[session_age.STARTED] = now - active_before, now - began_before
