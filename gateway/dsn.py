@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 
 from gateway.rules.outcome import printable
+from gateway.rules.seven_bit import encoded
 from gateway.rules.utf8_addresses import escaped
 
 MOST_HEADER_BYTES = 64 * 1024
@@ -106,8 +107,8 @@ def original_headers(raw: bytes) -> bytes:
 
 
 def _part(content_type: str, content: bytes) -> bytes:
-    """Return one part with its headers."""
-    encoding = "7bit" if content.isascii() else "8bit"
+    """Return one part with its headers, in seven bits: a home server without 8BITMIME would get no report at all."""
+    encoding, content = encoded(content)
     head = f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + content + CRLF
 

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from django.conf import settings
 
 from gateway.rules.outcome import printable
+from gateway.rules.seven_bit import encoded
 from messages_app import outgoing
 from messages_app.models import Message
 from messages_app.outgoing import Outgoing
@@ -28,7 +29,8 @@ you are asked whether there may be more.
 
 def compose(message: Message, phrases: Mapping[str, str], now: datetime) -> Outgoing:
     """Return the sealed letter to the sender of `message`: a phrase for each address. The caller commits it."""
-    content = _headers(message, now) + b"\r\n" + _text(message, phrases)
+    encoding, text = encoded(_text(message, phrases))
+    content = _headers(message, encoding, now) + b"\r\n" + text
     letter = Message(
         origin=Message.Origin.DSN,
         accepted_at=now,
@@ -38,7 +40,7 @@ def compose(message: Message, phrases: Mapping[str, str], now: datetime) -> Outg
     return outgoing.seal_new(letter, [content], [message.reverse_path])
 
 
-def _headers(message: Message, now: datetime) -> bytes:
+def _headers(message: Message, encoding: str, now: datetime) -> bytes:
     fields = [
         ("Date", format_datetime(now)),
         ("From", f"Mail delivery <mailer-daemon@{settings.PORTAL_HOST}>"),
@@ -48,7 +50,7 @@ def _headers(message: Message, now: datetime) -> bytes:
         ("Auto-Submitted", "auto-generated"),
         ("MIME-Version", "1.0"),
         ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Transfer-Encoding", "8bit"),
+        ("Content-Transfer-Encoding", encoding),
     ]
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode()
 

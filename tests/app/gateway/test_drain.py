@@ -196,6 +196,17 @@ def test_a_refused_recipient_comes_home_as_a_report_with_headers_only(keys, sett
     assert b"dot" not in sent
 
 
+def test_a_home_server_that_takes_seven_bits_alone_gets_the_report(keys, settings, ca, home):
+    home.script.ehlo2 = "250 mail.home.example"
+    make_message("Subject: Grüße\r\n\r\nx\r\n".encode(), body_8bit=True)
+    with partner(settings, ca, Script(rcpt="550 5.1.1 nobody here")):
+        drain.drain(DOMAIN)
+        drain.drain("home.example")
+    (sent,) = home.messages
+    assert sent.isascii()
+    assert b"Gr=C3=BC=C3=9Fe" in sent
+
+
 def test_a_null_sender_whose_message_fails_is_told_nothing(keys, settings, ca):
     make_message(RAW, reverse_path="")
     with partner(settings, ca, Script(rcpt="550 5.1.1 nobody here")):

@@ -101,9 +101,20 @@ def test_headers_are_bounded_in_whole_lines():
     assert original_headers(b"A: " + b"x" * 5000) == b"A: " + b"x" * 995 + b"\r\n"
 
 
-def test_8_bit_headers_are_declared():
-    raw, _ = report(undelivered(), headers="Subject: Grüße\r\n".encode())
-    assert raw.count(b"Content-Transfer-Encoding: 8bit") == 1
+@pytest.mark.parametrize("headers", ["Subject: Grüße\r\nX: y\r\n".encode(), b"Subject: Gr\xfc\xdfe\r\nX: =41 y\r\n"])
+def test_a_report_is_in_seven_bits_and_reads_as_it_was(headers):
+    raw, parsed = report(undelivered("ritä@partner.example"), headers=headers, portal_name="Société")
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    text, _, original = parsed.iter_parts()
+    assert "Société" in text.get_content()
+    assert "ritä@partner.example" in text.get_content()
+    assert original.get_payload(decode=True) == headers
+
+
+def test_what_is_in_seven_bits_is_left_as_it_is():
+    raw, _ = report(undelivered())
+    assert raw.count(b"Content-Transfer-Encoding: 7bit") == 3
 
 
 @pytest.mark.parametrize("words", ["550 a\r\nStatus: 2.0.0", "550 a\r\n\r\n--=_boundary--"])
