@@ -527,11 +527,14 @@ class Transaction:
             return
         # A long message over a slow link is no fault: it has its time, and each block its own.
         self.session.wire.ends = max(self.session.wire.ends, time.monotonic() + self.message.size / SLOWEST)
-        with self.session.guard(Phase.BODY), closing(self.message.open_raw()) as source:
-            for block in stuffed(_blocks(source)):
-                self.session.wire.send(block, self.timeouts.block)
-            # A reply before the dot is not about the message: heard as the dot's it would lose it.
-            self.session.wire.expect_silence()
+        with self.session.guard(Phase.BODY):
+            # Heard as the dot's it would lose the message.
+            if early := self._stream():
+                class_ = replies.judge_early(early)
+        if early and class_:
+            self.session.close()
+            self._refuse(self.accepted, Phase.BODY, class_, early)
+            return
         self.session.wire.ends = math.inf  # this wait must not be cut short: the host may be taking the message
         reply, class_ = self._ask(Phase.DOT, ".", self.timeouts.dot)
         self.session.dirty = False
@@ -540,6 +543,19 @@ class Transaction:
         else:
             sentence = f"{self.host} took the message over {self.session.seen['protocol']}"
             self._settle(self.accepted, _answer(Phase.DONE, Class.OK, sentence, reply))
+
+    def _stream(self) -> Reply | None:
+        """Send the message without its dot; return what the host said meanwhile. Raises Lost, Malformed."""
+        wire = self.session.wire
+        with closing(self.message.open_raw()) as source:
+            try:
+                for block in stuffed(_blocks(source)):
+                    wire.send(block, self.timeouts.block)
+            except Lost:
+                if early := wire.unasked():
+                    return early
+                raise
+        return wire.unasked()
 
     def _ask(self, phase: Phase, line: str, wait: float) -> tuple[Reply, Class | None]:
         """Return the reply to a command and what it means. Raises HostFailed."""

@@ -16,6 +16,7 @@ from gateway.rules.names import is_domain
 from gateway.rules.replies import LONGEST_LINE, MOST_LINES, Malformed, Reply, parse_line
 
 RECEIVE = 16 * 1024
+MOMENT = 1.0  # seconds for the rest of a reply whose beginning is here
 
 
 def _at_most(wait: float, ends: float) -> float:
@@ -76,10 +77,13 @@ class Wire:
             raise Lost(self._last_word() or error) from error
 
     def _last_word(self) -> ssl.SSLError | None:
-        """Return the alert that lies unread where sending failed: TLS 1.3 refuses a handshake that late (RFC 8446)."""
+        """Return the alert that lies unread where sending failed: TLS 1.3 refuses a handshake that late (RFC 8446).
+
+        Where it is no alert but words, they are kept: `unasked` has them.
+        """
         try:
             self.sock.settimeout(0.1)
-            self.sock.recv(RECEIVE)
+            self._received += self.sock.recv(RECEIVE)
         except ssl.SSLError as error:
             return error
         except OSError:
@@ -123,19 +127,31 @@ class Wire:
             raise Lost
         self._received += data
 
-    def expect_silence(self) -> None:
-        """Raise Malformed where something came that nothing was asked for; Lost where the connection is gone."""
+    def unasked(self) -> Reply | None:
+        """Return a reply that nothing was asked for, None in silence.
+
+        Raises Malformed where it is not exactly one, Lost where the connection is gone without a word.
+        """
+        if not self._received and not self._look():
+            return None
+        reply = self.reply(MOMENT)
+        if self._received:
+            raise Malformed
+        return reply
+
+    def _look(self) -> bool:
+        """Take what is there, without waiting; return whether that is anything. Raises Lost."""
         try:
             self.sock.settimeout(0)
             data = self.sock.recv(RECEIVE)
         except (ssl.SSLWantReadError, BlockingIOError):
-            data = None
+            return False
         except OSError as error:
             raise Lost(error) from error
-        if self._received or data:
-            raise Malformed
-        if data is not None:
+        if not data:
             raise Lost
+        self._received += data
+        return True
 
     def start_tls(self, context: ssl.SSLContext, server_name: str, wait: float) -> None:
         """Shake hands; from here on everything is under TLS. Raises Injected, ValueError, OSError (as ssl.SSLError)."""

@@ -25,6 +25,7 @@ SILENCES = {
     Phase.HANDSHAKE: Class.TLSFAIL_SOFT,
     Phase.DOT: Class.AMBIGUOUS,
 }
+OUT_OF_PLACE = frozenset({500, 501, 502, 503, 504})  # what is said of a command
 OVERSIZE_CODES = frozenset({"5.3.4", "5.2.3"})
 WHAT = {
     Phase.MAIL: "the sender",
@@ -79,6 +80,19 @@ def judge_reply(phase: Phase, reply: Reply) -> Class | None:
     if not (answer := answers.get(str(reply.code)[0])):
         raise Malformed
     return answer
+
+
+def judge_early(reply: Reply) -> Class:
+    """Return what a reply before the dot means: a host may refuse a message before it has seen its end.
+
+    RFC 5321 has it wait; many don't, above all where it is too long (rows 18 and 19). The
+    message was not sent then, and must not be. Raises Malformed for a host that has lost its place in
+    the dialogue: it took part of the message for a command, or says that it took what it does not have.
+    """
+    kind = str(reply.code)[0]
+    if kind not in "45" or reply.code in OUT_OF_PLACE:
+        raise Malformed
+    return Class.TEMP if kind == "4" else _permanent(reply)
 
 
 def _permanent(reply: Reply) -> Class:

@@ -255,6 +255,9 @@ def test_row_22_what_is_lost_before_the_dot_is_temporary(try_it):
         {"data": "354 go ahead\r\n250 2.0.0 taken"},  # before the message, and before its dot
         {"data": "354 go ahead\r\n354 go ahead"},
         {"data": "354 go ahead\r\nbanana"},
+        {"data": "354 go ahead\r\n500 5.5.2 what"},  # it takes the message for commands
+        {"data": "354 go ahead\r\n554 5.7.1 no\r\n554 5.7.1 no"},
+        {"data": "354 go ahead\r\n55"},
     ],
 )
 def test_row_23_a_reply_that_comes_before_the_dot_is_not_taken_for_the_dots(try_it, script):
@@ -262,6 +265,25 @@ def test_row_23_a_reply_that_comes_before_the_dot_is_not_taken_for_the_dots(try_
     (result,) = report.results
     assert (result.class_, result.phase, action(report)) == (Class.TEMP, Phase.BODY, Action.RETRY)
     assert host.messages == []  # without a dot nothing was sent
+
+
+@pytest.mark.parametrize("then", ["", DROP, RESET])
+@pytest.mark.parametrize(
+    ("said", "class_", "expected"),
+    [
+        ("552 5.3.4 too big", Class.OVERSIZE, Action.HOLD),
+        ("552 too big", Class.OVERSIZE, Action.HOLD),
+        ("554 5.7.1 no", Class.PERMANENT, Action.BOUNCE),
+        ("451 4.3.0 no room", Class.TEMP, Action.RETRY),
+    ],
+)
+def test_rows_18_to_20_a_refusal_before_the_dot_is_one(try_it, said, class_, expected, then):
+    script = Script(data=f"354 go ahead\r\n{said}", body=then, block=lambda _size: None)
+    report, host = try_it(script, content=BIG, size=1)
+    (result,) = report.results
+    assert (result.class_, result.phase, result.smtp_text) == (class_, Phase.BODY, said[4:])
+    assert action(report) is expected
+    assert host.messages == []
 
 
 def test_row_18_an_8_bit_message_is_held_where_it_would_be_recoded(try_it):

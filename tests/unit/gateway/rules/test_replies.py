@@ -4,7 +4,7 @@ import pytest
 
 from gateway.rules import replies
 from gateway.rules.outcome import Class, Phase
-from gateway.rules.replies import Malformed, Reply, judge_reply, parse_line
+from gateway.rules.replies import Malformed, Reply, judge_early, judge_reply, parse_line
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,20 @@ def test_row_23_a_code_that_means_nothing_there_is_malformed(phase, code):
 )
 def test_silence_has_its_row(row, phase, class_):
     assert replies.judge_silence(phase) is class_, row
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "class_"),
+    [(552, "5.3.4 big", Class.OVERSIZE), (550, "5.7.1 no", Class.PERMANENT), (452, "4.3.1 full", Class.TEMP)],
+)
+def test_rows_18_to_20_a_host_may_refuse_before_the_dot(code, text, class_):
+    assert judge_early(Reply(code, (text,))) is class_
+
+
+@pytest.mark.parametrize("code", [250, 354, 500, 502, 503])
+def test_row_23_before_the_dot_no_host_can_have_taken_it_or_have_heard_a_command(code):
+    with pytest.raises(Malformed):
+        judge_early(Reply(code, ("",)))
 
 
 def test_garbage_is_temporary_but_for_the_dot():
