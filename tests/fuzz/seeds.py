@@ -28,6 +28,7 @@ STS = (
     b"version: STSv1\r\nmode: enforce\r\nmx: mx.partner.example\r\nmx: *.partner.example\r\nmax_age: 604800\r\n",
     b"version: STSv1\nmode: none\nmax_age: 0\n\n",
     b"v=STSv1; id=20260101T000000; x=y;",
+    b"version: STSv1\r\nmode: enforce\r\nmx: *.mx.partner.example\r\nmx: *.partner.example\r\nmax_age: 86400\r\n",
 )
 _REPORT = b"""Content-Type: multipart/report; report-type=delivery-status;\r
  boundary="=_b"\r
