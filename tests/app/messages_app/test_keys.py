@@ -3,11 +3,15 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -18,6 +22,13 @@ from messages_app.sealing.buckets import expiry_bucket, spool_bucket
 from messages_app.sealing.errors import RingError, Unopenable
 from messages_app.sealing.private_keys import key_pair
 from tests.factories import make_message
+
+
+def pem(key):
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+STRANGE, OF_ANOTHER_KIND = pem(Ed25519PrivateKey.generate()), pem(X25519PrivateKey.generate())
 
 
 def run(action):
@@ -49,6 +60,19 @@ def test_a_lost_public_key_is_published_again(keys):
     (keys / "public" / "root.pub").unlink()
     keyring.make_ring()
     assert root_public.root_public_key() == keyring.root_public_key()
+
+
+def test_the_public_key_of_a_ring_before_gives_way_to_that_of_this_one(keys):
+    (keys / "public" / "root.pub").write_bytes(STRANGE)
+    keyring.make_ring()
+    assert root_public.root_public_key() == keyring.root_public_key()
+
+
+@pytest.mark.parametrize("content", [b"", b"no PEM", STRANGE.replace(b"M", b"\xff"), OF_ANOTHER_KIND], ids=range(4))
+def test_what_is_no_public_key_of_a_ring_is_refused(keys, content):
+    (keys / "public" / "root.pub").write_bytes(content)
+    with pytest.raises(RingError, match="keys init"):
+        root_public.root_public_key()
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610])
@@ -109,6 +133,12 @@ def test_equal_texts_have_equal_blind_indexes_under_one_ring_only(keys, settings
     settings.KEY_DIR = keys / "other"
     keyring.make_ring()
     assert index != keyring.blind_index("<1@home.example>")
+
+
+def test_the_key_that_signs_finds_no_text(keys, monkeypatch):
+    index, other = keyring.blind_index("<1@home.example>"), replace(keyring.ring(), signing_seed=bytes(32))
+    monkeypatch.setattr(keyring, "ring", lambda: other)
+    assert keyring.blind_index("<1@home.example>") == index
 
 
 def test_a_wrapped_key_opens_for_its_own_context_and_root_only(keys):
