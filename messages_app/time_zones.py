@@ -1,7 +1,10 @@
 """The time zone that somebody chose, wherever times are written for them: on pages and in notices."""
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.utils import timezone
+from django.utils.formats import date_format
 
 
 def zone(name: str) -> tzinfo | None:
@@ -10,3 +13,9 @@ def zone(name: str) -> tzinfo | None:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError):
         return None
+
+
+def written(moment: datetime) -> str:
+    """Return `moment` as people write it in the current time zone, with that zone's name behind it."""
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'DATETIME_FORMAT')} ({local.tzname()})"

@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from messages_app import loop_token, reasons
+from messages_app import loop_token, reasons, time_zones
 from messages_app.rules.display import one_line
 from notifications.rules import browsers
 from notifications.rules.names import clean, display_name
@@ -265,11 +265,11 @@ def _said(mail: NoticeMail) -> dict[str, Any]:
     if isinstance(mail, FirstNotice | HeldReport | Unreachable | ExtensionAsked):
         said["expires_on"] = date_format(localtime(mail.expires_at), "DATE_FORMAT")
     if isinstance(mail, HeldReport | Unreachable | ExtensionAsked | ReplyReport | Released):
-        said["accepted_on"] = _moment(mail.accepted_at)
+        said["accepted_on"] = time_zones.written(mail.accepted_at)
     if isinstance(mail, Deleted):
-        said["moments"] = [_moment(moment) for moment in mail.unread]
+        said["moments"] = [time_zones.written(moment) for moment in mail.unread]
     if isinstance(mail, AccountAlert):
-        said["at"] = _moment(mail.at)
+        said["at"] = time_zones.written(mail.at)
         said["browser"] = browsers.name(mail.browser)
     return said
 
@@ -277,11 +277,6 @@ def _said(mail: NoticeMail) -> dict[str, Any]:
 def _from_name(mail: FirstNotice) -> str:
     """Return who it is from: the display name, or where nothing of it can be shown the whole address."""
     return clean(mail.sender_name) or one_line(mail.sender_address, ADDRESS_LIMIT)
-
-
-def _moment(moment: datetime) -> str:
-    local = localtime(moment)
-    return f"{date_format(local, 'DATETIME_FORMAT')} ({local.tzname()})"
 
 
 def _portal_words() -> dict[str, str]:

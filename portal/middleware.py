@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from ipaddress import ip_address
 
 from allauth.account.adapter import get_adapter
@@ -75,7 +76,7 @@ class SessionAgeMiddleware:
         # The account itself: each question to the stand-in that Django puts here costs more than its answer.
         request.user = get_user(request)
         if not request.user.is_authenticated:
-            return self.get_response(request)
+            return _anonymous(request, self.get_response)
         ending = session_age.advance(request)
         if ending is None:
             return self.get_response(request)
@@ -121,6 +122,16 @@ class StaffSecondFactorMiddleware:
         if request.user.is_authenticated and not _is_fresh(request):
             return _ask_again(request)
         return self.get_response(request)
+
+
+def _anonymous(request: HttpRequest, get_response: GetResponse) -> HttpResponse:
+    """Say to whoever is led to sign-in, and comes with a session that is gone, why that may be."""
+    # Nobody who signed out has the cookie any more; the store forgets the key of a session that it doesn't have.
+    gone = bool(request.COOKIES.get(settings.SESSION_COOKIE_NAME)) and request.session.session_key is None
+    response = get_response(request)
+    if gone and response.status_code == HTTPStatus.FOUND and response["Location"].startswith(reverse("account_login")):
+        messages.info(request, _("Your session has ended: by its age, or because you were signed out everywhere."))
+    return response
 
 
 def _ended(request: HttpRequest, ending: session_age.Ending) -> HttpResponse:

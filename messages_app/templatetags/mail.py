@@ -10,7 +10,7 @@ from django.utils.formats import get_format
 from django.utils.translation import get_language, gettext_noop, ngettext
 from django.utils.translation import gettext as _
 
-from messages_app import senders
+from messages_app import senders, time_zones
 from messages_app.models import Message
 
 register = template.Library()
@@ -102,6 +102,12 @@ def _days(days: int) -> str:
 def short_date(moment: datetime) -> str:
     """Return the time for today, the day within the year, and the whole date before."""
     return Times().short(moment)
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    """Return the date and the time with the name of its zone: when something opens, ends or happened."""
+    return time_zones.written(at)
 
 
 @register.filter

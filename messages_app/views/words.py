@@ -8,8 +8,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from messages_app import reasons, senders
+from messages_app import reasons, senders, time_zones
 from messages_app.bidi import isolated
+from messages_app.listed import Listed
 from messages_app.models import Gate, Recipient
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
@@ -97,7 +98,7 @@ _GONE = (
 )
 
 
-def of_standing(standing: Standing, recipient: Recipient, *, shared: bool = False) -> Words:
+def of_standing(standing: Standing, recipient: Recipient | Listed, *, shared: bool = False) -> Words:
     """Return what to say where a copy can't be read: what it is, since when, and whom to ask.
 
     With `shared` it is said to a delegate.
@@ -123,7 +124,7 @@ def _day(moment: object) -> str:
 def _moment(gate: Gate | None) -> str:
     if gate is None or gate.opens_at is None:
         return ""
-    return date_format(timezone.localtime(gate.opens_at), "DATETIME_FORMAT")
+    return time_zones.written(gate.opens_at)
 
 
 # A badge's kind, a label and a sentence.

@@ -1,6 +1,7 @@
 """Pages about recovery codes: save them at sign-up, and unlock earlier mail with one."""
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -49,6 +50,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
         return too_many(request)
     if request.method == "POST" and form.is_valid():
         if recovery.unlock(user, form.cleaned_data["code"], timezone.now()):
+            messages.success(request, _("Your earlier messages are open again."))
             return redirect("inbox")
         form.add_error("code", _("This code is not right, was used before, or is newer than the reset."))
     return render(request, "accounts/unlock.html", {"form": form, "until": user.earlier_mail_locked_until})

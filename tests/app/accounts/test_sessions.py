@@ -112,6 +112,26 @@ def test_a_page_knows_when_its_session_ends_by_itself(  # noqa: PLR0917
     assert f'data-session-seconds="{left}"' in client.get(reverse("security")).content.decode()
 
 
+GONE = "Your session has ended"
+
+
+def test_whoever_was_signed_out_from_elsewhere_is_told_so_once(client, rita):
+    client.session.delete()
+    assert GONE in client.get(reverse("security"), follow=True).content.decode()
+    assert GONE not in client.get(reverse("security"), follow=True).content.decode()
+
+
+def test_whoever_signed_out_or_never_signed_in_is_told_nothing_of_it(client, rita):
+    client.post(reverse("account_logout"))
+    for somebody in (client, Client()):
+        assert GONE not in somebody.get(reverse("security"), follow=True).content.decode()
+
+
+def test_a_page_for_everybody_says_nothing_of_a_session_that_is_gone(client, rita):
+    client.session.delete()
+    assert GONE not in client.get(reverse("help")).content.decode()
+
+
 def test_staying_says_how_many_seconds_are_left(client, rita, clock):
     assert client.post(reverse("account_stay"))["Session-Seconds"] == "1800"
 
