@@ -11,3 +11,12 @@ register = template.Library()
 def isolated(text: object) -> SafeString:
     """Return an address, a name or a code with its own direction: none of its marks jumps to the other end."""
     return format_html("<bdi>{}</bdi>", text)
+
+
+@register.filter
+def left_to_right(url: object) -> SafeString:
+    """Return the address of a page as it is typed, for mails: in Arabic its last slash would stand before it.
+
+    An attribute, since mail programs drop elements that they don't know.
+    """
+    return format_html('<span dir="ltr">{}</span>', url)

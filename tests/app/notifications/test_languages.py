@@ -1,5 +1,6 @@
 """Notices in every language that there is a catalogue for."""
 
+import re
 from dataclasses import replace
 from html import unescape
 
@@ -31,6 +32,14 @@ def test_a_notice_speaks_the_language_of_its_reader(notice, language):
     assert "%(" not in translated.subject + translated.body
     html = translated.alternatives[0].content
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in html
+
+
+@pytest.mark.parametrize("notice", EVERY_MAIL, ids=lambda notice: type(notice).__name__)
+def test_the_address_of_a_page_reads_as_it_is_typed_where_text_runs_from_right_to_left(notice):
+    html = mail.compose(notice, "ar", mail.Mark("abc", "ABCD-EFGH")).alternatives[0].content
+    before = re.findall(r"(<[^>]*>)[^<]*https?://", html)
+    assert before
+    assert set(before) == {'<span dir="ltr">'}
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es", "ar"])
