@@ -51,7 +51,8 @@ const chooser = (input) => {
     input.files = transfer.files;
     list.replaceChildren(...chosen.map(row));
     const wrong = fault();
-    total.textContent = chosen.length ? wrong || size(weight(chosen)) : "";
+    // Of one file the size stands beside its name.
+    total.textContent = wrong || (chosen.length > 1 ? size(weight(chosen)) : "");
     total.className = wrong ? "small errorlist" : "small";
     input.setCustomValidity(wrong);
     input.setAttribute("aria-invalid", Boolean(wrong));
@@ -70,6 +71,7 @@ const replyForm = (form) => {
   const panel = form.querySelector("[data-upload]");
   const input = form.querySelector("input[type=file]");
   if (!panel || !input) return;
+  const label = panel.querySelector("label");
   const bar = panel.querySelector("progress");
   const status = panel.querySelector("[data-upload-status]");
   const cancel = panel.querySelector("[data-upload-cancel]");
@@ -77,6 +79,7 @@ const replyForm = (form) => {
   const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
 
   const idle = (words) => {
+    label.hidden = true;
     bar.hidden = true;
     cancel.hidden = true;
     status.textContent = words;
@@ -88,6 +91,7 @@ const replyForm = (form) => {
 
   const busy = () => {
     panel.hidden = false;
+    label.hidden = false;
     bar.hidden = false;
     cancel.hidden = false;
     bar.value = 0;
