@@ -75,6 +75,15 @@ def test_what_another_account_had_is_not_claimed_again():
     assert copy.claimed_by is None
 
 
+def test_a_copy_that_was_claimed_a_moment_ago_keeps_its_owner():
+    user, seen_before = account(), make_held()
+    other = User.objects.create_user("otto@partner.example")
+    assert claim(Recipient.objects.get(pk=seen_before.pk), user, timezone.now())
+    assert not claim(seen_before, other, timezone.now())
+    assert Recipient.objects.get(pk=seen_before.pk).claimed_by == user
+    assert AuditEvent.objects.get(event=audit.Event.MAIL_CLAIMED).actor == f"user:{user.pk}"
+
+
 def test_a_cool_down_that_was_missed_began_with_the_account():
     user, copy = account(), make_held()
     Gate.objects.create(recipient=copy, policy=FirstContactPolicy.CODE, cool_down=timedelta(hours=4))

@@ -13,10 +13,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from messages_app.client import NOBODY
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
 from notifications.invitations import new_token
 from notifications.models import Notice
+from portal.accounts.flows import delete as delete_flow
 from portal.accounts.models import KnownBrowser, User
 from tests.app.accounts.conftest import PASSWORD, RITA, make_held, register
 from tests.mailroom import make_copy, make_sent
@@ -122,7 +124,18 @@ def test_mail_is_shredded_and_its_tombstones_stay(client, rita, keys):
         assert copy.shredded_at is not None
         assert copy.message.sealed_raw is None
     assert not KeyWrap.objects.filter(message__in=[unread.message, read.message, written], type="bucket").exists()
-    assert Message.objects.filter(pk=written.pk, author=None).exists()
+    assert Message.objects.filter(pk=written.pk, author=None, sealed_raw=None).exists()
+    assert AuditEvent.objects.get(event="accounts:user:deleted").details == {"copies": 3, "written": 1}
+
+
+def test_a_deletion_that_fails_deletes_nothing(rita, monkeypatch):
+    monkeypatch.setattr(delete_flow, "tell_deleted", lambda *_args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        delete_flow.delete_account(rita, NOBODY, timezone.now())
+    assert User.objects.filter(pk=rita.pk).exists()
+    assert set(Recipient.objects.values_list("state", "claimed_by")) == {(State.HELD, rita.pk)}
+    assert UserSession.objects.filter(user=rita).exists()
+    assert not AuditEvent.objects.filter(event="accounts:user:deleted").exists()
 
 
 @pytest.mark.parametrize("state", [State.RELEASING, State.DELIVERED, State.EXPIRED, State.RECALLED])

@@ -79,6 +79,14 @@ def test_a_lane_that_another_worker_got_meanwhile_is_left_to_it(monkeypatch):
     assert cache.get(slot) == "another's"
 
 
+@pytest.mark.parametrize(("found", "then"), [("mine", "mine"), (None, "mine"), ("another's", "another's")])
+def test_a_slot_is_held_on_to_also_where_the_cache_forgot_it_but_never_taken_from_another(found, then):
+    if found:
+        cache.set("slot", found, 60)
+    lanes._hold("slot", "mine")
+    assert cache.get("slot") == then
+
+
 def test_without_a_cache_each_process_counts_for_itself(monkeypatch):
     def away(*_args, **_kwargs):
         raise ConnectionError

@@ -1,6 +1,7 @@
 """Holding: parts sealed, then the copy, its wrap, event, notice and report together or not at all."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -120,6 +121,21 @@ def test_a_copy_that_another_worker_has_is_left_alone(keys):
     hold.hold(hold.prepare(message), [recipient], reason="r", sentence="s", now=timezone.now())
     assert message.recipients.get().state == State.DELIVERED
     assert not KeyWrap.objects.filter(type=KeyWrap.Type.BUCKET).exists()
+
+
+def test_of_two_only_the_one_that_this_worker_has_is_held_and_told_of(keys):
+    """The other is on its way too, but under the lease of another worker."""
+    message = make_message(RAW, recipients=(RITA, OTTO))
+    stale = message.recipients.get(address=OTTO)
+    message.recipients.filter(address=OTTO).update(state=State.SENDING, lease_token=uuid4())
+    both = [message.recipients.get(address=RITA), stale]
+    hold.hold(hold.prepare(message), both, reason="r", sentence="s", now=timezone.now())
+    assert dict(message.recipients.values_list("address", "state")) == {RITA: State.HELD, OTTO: State.SENDING}
+    assert KeyWrap.objects.get(type=KeyWrap.Type.BUCKET).recipient_id == both[0].pk
+    assert AuditEvent.objects.get(event=Event.RECIPIENT_HELD).recipient_id == both[0].pk
+    assert Notice.objects.get(kind="first").to_address == RITA
+    [told] = Notice.objects.get(kind="held_report").parameters["copies"]
+    assert told["address"] == RITA
 
 
 def test_preparing_twice_writes_the_parts_once(keys):

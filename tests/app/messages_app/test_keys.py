@@ -1,5 +1,6 @@
 """The ring fails closed; bucket keys are made once, rotate, verify and retire."""
 
+import fcntl
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,15 @@ def run(action):
     out = StringIO()
     call_command("keys", action, stdout=out, stderr=out)
     return out.getvalue()
+
+
+def is_locked(directory):
+    with (directory / ".lock").open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def ring_file(keys):
@@ -234,6 +244,30 @@ def test_rotating_rewraps_every_bucket_and_messages_still_open(keys):
     ring_file(keys).write_bytes(old)
     with pytest.raises(Unopenable):
         keystore.load(now_bucket())
+
+
+@pytest.mark.parametrize(
+    ("act", "module", "step"),
+    [
+        (lambda: keystore.save("expiry-2001-W01", bytes(32)), keystore, "create_durably"),
+        (keymaking.rotate, keystore, "rewrap"),
+        (keymaking.rotate, keymaking, "add_root"),
+        (keymaking.retire, keystore, "root_version"),
+        (lambda: keystore.erase_key(now_bucket()), keystore, "erase"),
+    ],
+    ids=["save", "rewrap", "rotate", "retire", "erase"],
+)
+def test_keys_are_changed_by_one_process_at_a_time(keys, monkeypatch, act, module, step):
+    held, does = [], getattr(module, step)
+
+    def watched(*args):
+        held.append(is_locked(keys / "keys"))
+        return does(*args)
+
+    monkeypatch.setattr(module, step, watched)
+    act()
+    assert set(held) == {True}
+    assert not is_locked(keys / "keys")
 
 
 def test_a_root_key_in_use_is_not_retired(keys):

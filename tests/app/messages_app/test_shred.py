@@ -99,6 +99,18 @@ def test_the_authors_copy_goes_by_itself(keys):
     assert shred.shred_author(message, sam)
 
 
+def test_the_authors_copy_takes_neither_a_readers_nor_a_legal_hold_along(held):
+    sam = get_user_model().objects.create(email="sam@home.example")
+    key, addresses = unseal.recipient_key(held.recipients.first()), [RITA, OTTO]
+    about = {"message": held, "recipients": addresses, "owner": f"author:{sam.pk}"}
+    for kind in (KeyWrap.Type.BUCKET, KeyWrap.Type.HOLD):
+        seal.wrap(key, type=kind, bucket_id=bucket_now(), **about).save()
+    assert not shred.shred_author(held, sam)
+    assert list(held.wraps.filter(author=sam).values_list("type", flat=True)) == [KeyWrap.Type.HOLD]
+    for recipient in held.recipients.all():
+        unseal.recipient_key(recipient)
+
+
 def after(bucket_id):
     return bucket_ends(bucket_id) + shred.MARGIN
 
