@@ -6,12 +6,13 @@ comes from the request. What is kept is the SQL and where each slot is in it; va
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from json import dumps
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, QuerySet, UUIDField, Value
+from django.db.models import Field, IntegerField, QuerySet, UUIDField, Value
 from django.db.models.lookups import In
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
@@ -75,7 +76,7 @@ class Compiled:
         self.build = build
         self._slots = slots
         # For each kind of database its own.
-        self._written = cache(self._write)
+        self.written = cache(self._write)
 
     def rows(self, **values: Any) -> list[Row]:
         """Return the rows for `values`, one for each slot's name."""
@@ -85,7 +86,7 @@ class Compiled:
         """Return the rows for each of several `values`, in no order: what they are asked for by is one statement."""
         # Not `connection`, which looks for it anew at each touch.
         database = connections[DEFAULT_DB_ALIAS]
-        convert, sql, params = self._written(database.vendor)
+        convert, sql, params = self.written(database.vendor)
         bound = [value for values in each for value in _bound(params, values, database)]
         with database.cursor() as cursor:
             cursor.execute(_united(sql, len(each)), bound)
@@ -97,9 +98,38 @@ class Compiled:
         compiler = self.build(**self._slots).query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         converters = compiler.get_converters([column for column, *_ in compiler.select])
+        # Django makes whole numbers of whole numbers.
+        converters = {at: each for at, each in converters.items() if type(each[1].output_field) is not IntegerField}
         if not converters:
             return list, sql, params
         return lambda found: list(map(tuple, compiler.apply_converters(found, converters))), sql, params
+
+
+class Together:
+    """Several queries of like columns that are asked at once, in one statement."""
+
+    def __init__(self, *parts: Compiled) -> None:
+        self._parts = parts
+        # For each kind of database its own.
+        self._written = cache(self._write)
+
+    def rows(self, **values: Any) -> list[list[Row]]:
+        """Return the rows of each part for `values`, one for each slot's name."""
+        database = connections[DEFAULT_DB_ALIAS]
+        converters, sql, params = self._written(database.vendor)
+        with database.cursor() as cursor:
+            cursor.execute(sql, _bound(params, values, database))
+            found: list[Row] = cursor.fetchall()
+        rows: list[list[Row]] = [[] for _ in self._parts]
+        for number, *row in found:
+            rows[number].append(tuple(row))
+        return [convert(of_part) for convert, of_part in zip(converters, rows, strict=True)]
+
+    def _write(self, vendor: str) -> tuple[list[Callable[[list[Row]], list[Row]]], str, Row]:
+        """Return for each part what makes Python's values; the SQL, which numbers their rows, and its parameters."""
+        converters, texts, params = zip(*(part.written(vendor) for part in self._parts), strict=True)
+        parts = (f"SELECT {n} AS number, part{n}.* FROM ({sql}) AS part{n}" for n, sql in enumerate(texts))  # noqa: S608  # Django wrote `sql`
+        return list(converters), " UNION ALL ".join(parts), tuple(chain.from_iterable(params))
 
 
 def _united(sql: str, times: int) -> str:
@@ -146,5 +176,13 @@ class CompiledDelete(CompiledUpdate):
 
 
 def _bound(params: Row, values: Mapping[str, Any], database: BaseDatabaseWrapper) -> Row:
-    """Return `params` with `values` in their slots."""
-    return tuple(param.of(values, database) if isinstance(param, Slot) else param for param in params)
+    """Return `params` with `values` in their slots, each made ready once."""
+    ready: dict[Row, Any] = {}
+    return tuple(_ready(param, values, database, ready) if isinstance(param, Slot) else param for param in params)
+
+
+def _ready(slot: Slot, values: Mapping[str, Any], database: BaseDatabaseWrapper, ready: dict[Row, Any]) -> Any:
+    key = type(slot), slot.name, id(slot.field)
+    if key not in ready:
+        ready[key] = slot.of(values, database)
+    return ready[key]

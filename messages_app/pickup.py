@@ -6,52 +6,60 @@ before the first byte leaves. Only what is readable is ever unsealed.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from operator import itemgetter
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Exists, FilteredRelation, Max, Min, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import (
+    Count,
+    DateTimeField,
+    Exists,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Cast
 
 from messages_app import audit, opening, sealed_headers, signals, store
-from messages_app.compiled import ListSlot, Row, Slot
-from messages_app.loaded import loaded
+from messages_app.compiled import ListSlot, Slot
+from messages_app.listed import Listed
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
 from messages_app.opening import PartRow
-from messages_app.places import PAGE, Place, order_of, ordered
-from messages_app.readers import ForReader
+from messages_app.readers import ForReader, TogetherForReader
 from messages_app.rules.gate import OPEN, FirstContactPolicy
 from messages_app.rules.rights import Right
 from messages_app.rules.scans import Verdict
 from messages_app.rules.standing import Lock, Locks, Standing, standing
 from messages_app.rules.states import READABLE, State
 from messages_app.sealed_headers import Headers
-from messages_app.sealing import unseal
+from messages_app.sealing import keystore, unseal
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Broken, SealingError
+from messages_app.sealing.private_keys import KeyPair
 from messages_app.sealing.stream import OpeningReader
 
 # The reason of a recipient whose reply its writer took back: it is a draft again, or nothing.
 UNDONE = "undone"
 # More than these nobody counts: it would take a whole mailbox for each page of it.
 UNREAD_MOST = 99
+_STATES = {state.value: state for state in State}
+_BUCKET = KeyWrap.Type.BUCKET.value
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
 _COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires_at", "ended_at", "claimed_by")
 _MESSAGE = ("reverse_path", "key_commitment", "sealed_headers")
 _GATE = ("policy", "passed_at", "opens_at")
 _LISTED = (*_COPY, *(f"message__{name}" for name in _MESSAGE), *(f"gate__{name}" for name in _GATE))
-
-
-class _Address(NamedTuple):
-    """One address of an envelope."""
-
-    address: str
 
 
 def _slot(name: str, model: Any, field: str) -> Slot:
@@ -132,7 +140,7 @@ def lock_of(user: Any) -> Lock:
     return Lock(until=user.earlier_mail_locked_until, before=user.earlier_mail_before)
 
 
-def is_shared(recipient: Recipient, user: Any) -> bool:
+def is_shared(recipient: Recipient | Listed, user: Any) -> bool:
     """Return whether the copy is in a mailbox that `user` reads as a delegate."""
     return recipient.claimed_by_id not in {None, user.pk}
 
@@ -149,24 +157,68 @@ def _locks(owner_pk: Any, user: Any) -> Lock | Locks:
     return Locks(lock_of(user), *(lock_of(owner) for owner in owners if owner.pk == owner_pk))
 
 
-def standing_of(recipient: Recipient, user: Any, now: datetime) -> Standing:
+def standing_of(recipient: Recipient | Listed, user: Any, now: datetime) -> Standing:
     """Return how the copy `recipient` stands towards `user` at `now`."""
+    return _standing(recipient, _locks(recipient.claimed_by_id, user), now)
+
+
+def _standing(recipient: Recipient | Listed, lock: Lock | Locks, now: datetime) -> Standing:
     return standing(
-        State(recipient.state),
+        _STATES[recipient.state],
         held_at=recipient.held_at or now,
         expires_at=recipient.expires_at,
-        lock=_locks(recipient.claimed_by_id, user),
+        lock=lock,
         now=now,
         gate=gate.state if (gate := gate_of(recipient)) else OPEN,
     )
 
 
-def gate_of(recipient: Recipient) -> Gate | None:
+def gate_of(recipient: Recipient | Listed) -> Gate | None:
     """Return the copy's first-contact policy, None where the mailed code was enough."""
+    if isinstance(recipient, Listed):
+        return recipient.gate
     known = recipient._state.fields_cache  # noqa: SLF001  # where Django keeps what was joined
     # Where there is none, Django composes an error each time that somebody asks.
     gate: Gate | None = known["gate"] if "gate" in known else getattr(recipient, "gate", None)
     return gate
+
+
+class Look:
+    """One look of `user` at a list at `now`: what all its lines have in common is found out once."""
+
+    def __init__(self, user: Any, now: datetime) -> None:
+        self._user, self._now = user, now
+        # By whose mailbox it is; by the bucket's id.
+        self._lock_of = cache(lambda owner: _locks(owner, user))
+        self._pair_of = cache(keystore.opened)
+
+    def standing(self, copy: Recipient | Listed) -> Standing:
+        """Return how `copy` stands towards the reader."""
+        return _standing(copy, self._lock_of(copy.claimed_by_id), self._now)
+
+    def is_shared(self, copy: Recipient | Listed) -> bool:
+        """Return whether `copy` is in a mailbox that the reader is a delegate of."""
+        return is_shared(copy, self._user)
+
+    def peek(self, copy: Recipient | Listed) -> Headers | None:
+        """Return the headers of a copy from `listed.page` or `inbox_of`; None where they don't open.
+
+        Whether it may be opened is the caller's question (`standing`).
+        """
+        try:
+            if not isinstance(copy, Listed):
+                return None if (key := _copy_key(copy)) is None else _headers(copy.message, key)
+            return None if copy.bucket is None else _listed_headers(copy, self._pair_of)
+        except SealingError:
+            # One copy that doesn't open must not hide the others.
+            return None
+
+
+def _listed_headers(copy: Listed, pair_of: Callable[[str], KeyPair]) -> Headers:
+    """Return the headers of a copy that has a wrap. Raises `SealingError`."""
+    wrap = unseal.Wrap(copy.pk, None, _BUCKET, copy.bucket or "", copy.sealed_key or b"")
+    message = unseal.Sealed(copy.message_id, copy.reverse_path, copy.key_commitment)
+    return sealed_headers.unseal(unseal.open_wrap(wrap, message, copy.addresses, pair_of), copy.sealed_headers)
 
 
 def inbox_of(user: Any) -> QuerySet[Recipient]:
@@ -178,68 +230,6 @@ def inbox_of(user: Any) -> QuerySet[Recipient]:
 
 def _copies_of(user: Any) -> QuerySet[Recipient]:
     return Recipient.objects.visible_to(user).select_related("message", "gate").only(*_LISTED)
-
-
-def inbox_page(user: Any, place: Place) -> list[Recipient]:
-    """Return from `place` onwards, of each conversation that `user` is in, the copy that came last; ready for `peek`.
-
-    A page and one more, in two queries however many there are.
-    """
-    copies = [_copy(row) for row in _rows_of_page(user, place)]
-    envelopes = defaultdict(list)
-    if copies:
-        for message, address in _ENVELOPES.rows(user, ids=[copy.message_id for copy in copies]):
-            envelopes[message].append(_Address(address))
-    for copy in copies:
-        vars(copy.message)["envelope"] = envelopes[copy.message_id]
-    return copies
-
-
-def _rows_of_page(user: Any, place: Place) -> list[Row]:
-    """Return the rows of `_page`, chosen from as many of each mailbox that `user` reads."""
-    rows = _PAGES[place.side].rows_by_mailbox(user, at=place.at, pk=place.pk)
-    return sorted(rows, key=_ROW_KEY, reverse=place.side != "gt")[: PAGE + 1]
-
-
-def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Any]:
-    # In the same mailbox: a message to two that one person reads is a line in each. What was held stays visible.
-    same = Recipient.objects.filter(claimed_by=OuterRef("claimed_by"), conversation=OuterRef("conversation"))
-    later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
-    # Said by itself, it is a range of the index; within the "or" it is not.
-    not_earlier = Q(held_at__gte=OuterRef("held_at"))
-    newest = Recipient.objects.visible_to(user).filter(~Exists(same.filter(not_earlier, later)))
-    # A page of these first: whatever the database thinks of its tables, it looks for nothing else than what is shown.
-    shown = Recipient.objects.filter(pk__in=ordered(newest, "held_at", Place(side, **key)).values("pk"))
-    # One at most: what `inbox_of` prefetches.
-    wrap = FilteredRelation("wraps", condition=Q(wraps__type=KeyWrap.Type.BUCKET))
-    rows = shown.alias(wrap=wrap).order_by(*order_of("held_at", side))
-    return rows.values_list("pk", "message", "gate", "wrap__key_id", "wrap__sealed_key", *_LISTED)
-
-
-def _copy(row: Row) -> Recipient:
-    """Return a copy as `inbox_of` has it from a row of `_page`."""
-    pk, message, gate, key_id, sealed_key, *listed = row
-    of_copy, of_message, of_gate = listed[: len(_COPY)], listed[len(_COPY) : -len(_GATE)], listed[-len(_GATE) :]
-    copy = loaded(Recipient, _COPY_COLUMNS, (pk, message, *of_copy))
-    fields = copy._state.fields_cache  # noqa: SLF001  # documented for `from_db`
-    fields["message"] = loaded(Message, ("id", *_MESSAGE), (message, *of_message))
-    fields["gate"] = gate and loaded(Gate, ("recipient_id", *_GATE), (gate, *of_gate))
-    vars(copy)["bucket_wraps"] = [unseal.Wrap(pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)] if key_id else []
-    return copy
-
-
-# (held_at, pk), as in `order_of`.
-_ROW_KEY = itemgetter(5 + _COPY.index("held_at"), 0)
-_COPY_COLUMNS = ["id", "message_id", *("claimed_by_id" if name == "claimed_by" else name for name in _COPY)]
-_KEY = {"at": _slot("at", Recipient, "held_at"), "pk": _slot("pk", Recipient, "id")}
-_PAGES = {side: ForReader(partial(_page, side=side), **_KEY) for side in ("", "lt", "gt")}
-
-
-def _envelopes(_user: Any, ids: Sequence[Any]) -> QuerySet[Recipient, Any]:
-    return Recipient.objects.filter(message__id__among=ids).values_list("message_id", "address")
-
-
-_ENVELOPES = ForReader(_envelopes, ids=ListSlot("ids", Message._meta.pk))  # noqa: SLF001  # Django's documented API
 
 
 class Counted(NamedTuple):
@@ -257,17 +247,28 @@ class Counted(NamedTuple):
         return self.received + self.written
 
 
-def count_conversations(user: Any, ids: Collection[UUID], now: datetime) -> dict[UUID, Counted]:
-    """Return the numbers of the conversations `ids` (a page at most), in two queries however many there are."""
-    if not ids:
-        return {}
-    written = {pk: rest for pk, *rest in _WRITTEN.rows(user, ids=ids)}
-    return {
-        pk: Counted(count, unread, (own := written.get(pk, [0, None]))[0], ends_at, own[1])
-        for pk, count, unread, ends_at in _RECEIVED.rows(user, ids=ids, now=now)
-    }
+class Numbers(NamedTuple):
+    """What a page of the inbox counts: by conversation, and how many copies wait to be read."""
+
+    conversations: dict[UUID, Counted]
+    # None for more than `UNREAD_MOST`, which nobody counts.
+    unread: int | None
 
 
+def numbers(user: Any, ids: Collection[UUID], now: datetime) -> Numbers:
+    """Return the numbers of the conversations `ids` (a page at most), and of the mailbox; in one query."""
+    received, written, waiting = _NUMBERS.rows(user, ids=ids, now=now)
+    own, nothing = {pk: (count, last) for pk, count, _, last in written}, (0, None)
+    return Numbers(
+        {
+            pk: Counted(count, unread, (wrote := own.get(pk, nothing))[0], ends_at, wrote[1])
+            for pk, count, unread, ends_at in received
+        },
+        len(waiting) if len(waiting) <= UNREAD_MOST else None,
+    )
+
+
+# The three of them have like columns: a conversation, how many, how many of them unread, and a moment.
 def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient, Any]:
     copies = Recipient.objects.visible_to(user).filter(conversation__among=ids)
     return copies.values_list("conversation").annotate(
@@ -277,22 +278,19 @@ def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient,
     )
 
 
-def _written_in(user: Any, ids: Sequence[Any]) -> QuerySet[Message, Any]:
+def _written_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Message, Any]:  # noqa: ARG001  # as the others
     replies = _written_by(user).filter(conversation__among=ids).values_list("conversation")
-    return replies.annotate(count=Count("pk"), last=Max("accepted_at"))
+    return replies.annotate(count=Count("pk"), unread=_NONE, last=Max("accepted_at"))
 
 
-def peek(recipient: Recipient) -> Headers | None:
-    """Return the headers of a copy from `inbox_of`, for a list; None where they don't open.
+def _waiting(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient, Any]:  # noqa: ARG001  # as the others
+    """Return a row for each copy that waits to be read, in a whole mailbox, and no more than say that they are many."""
+    copies = Recipient.objects.visible_to(user).filter(_is_unread(user, now))
+    alike = copies.annotate(none=Cast(Value(None), UUIDField()), one=_ONE, never=Cast(Value(None), DateTimeField()))
+    return alike.values_list("none", "one", "one", "never")[: UNREAD_MOST + 1]
 
-    Whether it may be opened is the caller's question (`standing_of`).
-    """
-    try:
-        key = _copy_key(recipient)
-        return None if key is None else _headers(recipient.message, key)
-    except SealingError:
-        # One copy that doesn't open must not hide the others.
-        return None
+
+_NONE, _ONE = Value(0, output_field=IntegerField()), Value(1, output_field=IntegerField())
 
 
 def peek_sent(message: Message) -> Headers | None:
@@ -457,16 +455,6 @@ def _others_written(user: Any, conversation: Any, message: Any) -> QuerySet[Mess
     return _written_by(user).filter(conversation=conversation).exclude(pk=message).values_list("pk")[:1]
 
 
-def unread_count(user: Any, now: datetime) -> int | None:
-    """Return how many copies wait to be read; None for more than `UNREAD_MOST`, which nobody counts."""
-    count = len(_UNREAD.rows(user, now=now))
-    return count if count <= UNREAD_MOST else None
-
-
-def _unread(user: Any, now: Any) -> QuerySet[Recipient, Any]:
-    return Recipient.objects.visible_to(user).filter(_is_unread(user, now)).values_list("pk")[: UNREAD_MOST + 1]
-
-
 def _is_unread(user: Any, now: datetime) -> Q:
     """Return the condition that a copy waits to be read, and may be."""
     waiting = _opened_gate(now) & Q(state=State.HELD, expires_at__gt=now)
@@ -492,9 +480,9 @@ def _opened_gate(now: datetime) -> Q:
 
 _NOW = _slot("now", Recipient, "expires_at")
 _CONVERSATIONS = ListSlot("ids", Recipient._meta.get_field("conversation"))  # noqa: SLF001  # as above
-_RECEIVED = ForReader(_received_in, ids=_CONVERSATIONS, now=_NOW)
-_WRITTEN = ForReader(_written_in, ids=_CONVERSATIONS)
-_UNREAD = ForReader(_unread, now=_NOW)
+_NUMBERS = TogetherForReader(
+    *(ForReader(build, ids=_CONVERSATIONS, now=_NOW) for build in (_received_in, _written_in, _waiting))
+)
 _THREAD = {
     "conversation": _slot("conversation", Recipient, "conversation"),
     "message": _slot("message", Message, "id"),

@@ -11,6 +11,7 @@ from messages_app.rules.addresses import Mailbox
 from messages_app.sealing.content import ContentKey
 
 FIELD = "headers"
+_DECODE = json.JSONDecoder().raw_decode
 Headers = dict[str, Any]
 
 
@@ -44,7 +45,8 @@ def seal(key: ContentKey, headers: Headers) -> bytes:
 
 def unseal(key: ContentKey, sealed: Buffer | None) -> Headers:
     """Return the headers in `sealed`. Raises sealing.errors.Broken."""
-    headers: Headers = json.loads(key.open_field(FIELD, bytes(sealed or b"")).decode())
+    # By the decoder itself: what is around it takes as long again, fifty times a page.
+    headers: Headers = _DECODE(key.open_field(FIELD, bytes(sealed or b"")).decode())[0]
     return headers
 
 

@@ -28,23 +28,31 @@ def public_key(raw: bytes) -> MLKEM768X25519PublicKey:
 
 
 class Binding(NamedTuple):
-    """What a wrap is bound to: whose data key of which message it is, in which bucket, and the envelope."""
+    """What a wrap is bound to: whose data key of which message it is, in which bucket, and the envelope.
 
-    message_id: UUID
+    What was opened is looked up by it, fifty times a page. So ids are numbers: a UUID hashes and compares in Python.
+    """
+
+    message: int
     kind: str
     bucket_id: str
     # Of whom the wrap is; at most one of both.
-    recipient: UUID | None
+    recipient: int | None
     author: Any
     reverse_path: str
     # All addresses of the envelope.
     recipients: tuple[str, ...]
 
     @property
+    def message_id(self) -> UUID:
+        """Return the id of the message."""
+        return UUID(int=self.message)
+
+    @property
     def owner(self) -> str:
         """Return whose it is in words: "" for a message on its way."""
         if self.recipient is not None:
-            return f"recipient:{self.recipient}"
+            return f"recipient:{UUID(int=self.recipient)}"
         return "" if self.author is None else f"author:{self.author}"
 
     @property

@@ -1,7 +1,7 @@
 """Open a message's data key. Only `web` and `delivery` have the keys; port 25 never imports this."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from messages_app.sealing import keystore
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Unopenable
 from messages_app.sealing.hpke import Binding
+from messages_app.sealing.private_keys import KeyPair
 
 
 class Wrap(NamedTuple):
@@ -26,17 +27,30 @@ class Wrap(NamedTuple):
     sealed_key: bytes
 
 
-def open_wrap(wrap: KeyWrap | Wrap, message: Message, recipients: Sequence[str]) -> ContentKey:
+class Sealed(NamedTuple):
+    """The columns of a `Message` that opening its key takes."""
+
+    pk: UUID
+    reverse_path: str
+    key_commitment: bytes
+
+
+def open_wrap(
+    wrap: KeyWrap | Wrap,
+    message: Message | Sealed,
+    recipients: Sequence[str],
+    pair_of: Callable[[str], KeyPair] = keystore.opened,
+) -> ContentKey:
     """Return the data key in `wrap`, proved to be that of `message` with this envelope.
 
-    `recipients` are all addresses of the envelope. Raises `Unopenable` if the wrap,
-    the reverse-path or any recipient was changed, or the bucket key is gone;
-    `RingError` in a process without keys.
+    `recipients` are all addresses of the envelope, `pair_of` finds the key pair of a bucket.
+    Raises `Unopenable` if the wrap, the reverse-path or any recipient was changed, or the
+    bucket key is gone; `RingError` in a process without keys.
     """
-    bucket, addresses = wrap.key_id, tuple(recipients)
-    whose = wrap.recipient_id, wrap.author_id
-    binding = Binding(message.pk, str(wrap.type), bucket, *whose, message.reverse_path, addresses)
-    pair = keystore.opened(bucket)
+    bucket, addresses, recipient = wrap.key_id, tuple(recipients), wrap.recipient_id
+    whose = None if recipient is None else recipient.int, wrap.author_id
+    binding = Binding(message.pk.int, str(wrap.type), bucket, *whose, message.reverse_path, addresses)
+    pair = pair_of(bucket)
     try:
         key = pair.open(bytes(wrap.sealed_key), binding)
     except (InvalidTag, ValueError):

@@ -61,7 +61,8 @@ def drafts(request: HttpRequest) -> HttpResponse:
 def _rows(page: Page[Draft], user: Any, now: datetime) -> list[Row]:
     """Return the lines; of a draft whose copy can't be read now nothing is opened."""
     copies = pickup.inbox_of(user).filter(pk__in=[draft.answers_id for draft in page.rows])
-    answered = {copy.pk: inbox.row_of(copy, user, now) for copy in copies}
+    look = pickup.Look(user, now)
+    answered = {copy.pk: inbox.row_of(copy, look) for copy in copies}
     return [_row(draft, answered.get(draft.answers_id)) for draft in page.rows]
 
 

@@ -1,14 +1,15 @@
 """The list of what was received: a line a conversation."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from messages_app import pickup
+from messages_app import listed, pickup
+from messages_app.listed import Listed
 from messages_app.models import Recipient
 from messages_app.rules.matching import MAX_QUERY
 from messages_app.rules.standing import Standing
@@ -26,7 +27,7 @@ class Row(NamedTuple):
     `counted` is its conversation in numbers, where the line stands for all of it.
     """
 
-    recipient: Recipient
+    recipient: Recipient | Listed
     standing: Standing
     headers: Headers | None
     counted: pickup.Counted | None = None
@@ -62,11 +63,11 @@ class Row(NamedTuple):
         return words.of_standing(self.standing, self.recipient, shared=self.shared)
 
 
-def row_of(recipient: Recipient, user: Any, now: datetime, counted: pickup.Counted | None = None) -> Row:
-    """Return the line for a copy from `pickup.inbox_of`."""
-    found = pickup.standing_of(recipient, user, now)
-    headers = pickup.peek(recipient) if found is Standing.READABLE else None
-    return Row(recipient, found, headers, counted, pickup.is_shared(recipient, user))
+def row_of(copy: Recipient | Listed, look: pickup.Look, counted: pickup.Counted | None = None) -> Row:
+    """Return the line for a copy from `listed.page` or `pickup.inbox_of`."""
+    found = look.standing(copy)
+    headers = look.peek(copy) if found is Standing.READABLE else None
+    return Row(copy, found, headers, counted, look.is_shared(copy))
 
 
 @signed_in
@@ -77,11 +78,10 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if query := request.GET.get("q", "").strip():
         return _search(request, query[:MAX_QUERY], now)
     place = place_of(request)
-    page = paged(place, pickup.inbox_page(user, place), "held_at")
-    counted = pickup.count_conversations(user, [copy.conversation for copy in page.rows if copy.conversation], now)
-    rows = [row_of(copy, user, now, counted.get(copy.conversation or copy.pk)) for copy in page.rows]
+    page, look = paged(place, listed.page(user, place), "held_at"), pickup.Look(user, now)
+    counted, unread = pickup.numbers(user, [copy.conversation for copy in page.rows if copy.conversation], now)
+    rows = [row_of(copy, look, counted.get(copy.conversation or copy.pk)) for copy in page.rows]
     pickup.note_listed(user, client_ip(request), sum(row.headers is not None for row in rows))
-    unread = pickup.unread_count(user, now)
     context = {
         "section": "inbox",
         "page": page,
@@ -98,7 +98,8 @@ def _search(request: HttpRequest, query: str, now: datetime) -> HttpResponse:
     """Show what of the inbox has every word of `query`, and how far was looked."""
     place = request.GET.get("before", "")
     found = search(request.user, query, now, beyond=beyond(place, "held_at", "lt") if place else None)
-    rows = [row_of(copy, request.user, now) for copy in found.copies]
+    look = pickup.Look(request.user, now)
+    rows = [row_of(copy, look) for copy in found.copies]
     pickup.note_listed(request.user, client_ip(request), sum(row.headers is not None for row in rows))
     context = {
         "section": "inbox",

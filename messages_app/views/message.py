@@ -175,12 +175,12 @@ def _other_copy(copy: Recipient, source: Source, now: datetime) -> ThreadItem:
     """Return another copy; with its text where it was read before: to look at this page reads no other."""
     user, at = source.user, copy.held_at or now
     if copy.state != State.READ:
-        return ThreadItem(at, row=inbox.row_of(copy, user, now))
+        return ThreadItem(at, row=inbox.row_of(copy, pickup.Look(user, now)))
     try:
         opened = pickup.open_copy(copy, user, now=now, ip=source.ip, conversation=True)
         text = plain_text(replace(source, pk=copy.pk, recipient=copy), opened)
     except (NotReadable, SealingError):
-        return ThreadItem(at, row=inbox.row_of(copy, user, now))
+        return ThreadItem(at, row=inbox.row_of(copy, pickup.Look(user, now)))
     row = inbox.Row(copy, Standing.READABLE, opened.headers, shared=pickup.is_shared(copy, user))
     return ThreadItem(at, row=row, text=text)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
@@ -12,13 +12,15 @@ from messages_app import places
 from messages_app.places import PAGE, Place, ordered
 
 M = TypeVar("M", bound=Model)
+# A row of a list, which needn't be a model.
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Page(Generic[M]):
+class Page(Generic[R]):
     """Rows of one page, and the cursors of its neighbours ("" where there are none)."""
 
-    rows: list[M]
+    rows: list[R]
     newer: str
     older: str
 
@@ -40,7 +42,7 @@ def place_of(request: HttpRequest) -> Place:
     return Place("lt", *_key(before)) if before else Place()
 
 
-def paged(place: Place, found: list[M], moment: str) -> Page[M]:
+def paged(place: Place, found: list[R], moment: str) -> Page[R]:
     """Return the page whose rows `ordered` found."""
     more, found = len(found) > PAGE, found[:PAGE]
     if place.side == "gt":
@@ -50,7 +52,7 @@ def paged(place: Place, found: list[M], moment: str) -> Page[M]:
     return Page(found, newer, cursor(found[-1], moment) if more else "")
 
 
-def cursor(row: Model, moment: str) -> str:
+def cursor(row: Any, moment: str) -> str:
     """Return where a page that goes on after `row` begins."""
     return f"{getattr(row, moment).isoformat()}~{row.pk}"
 

@@ -274,10 +274,10 @@ def test_a_copy_opens_after_its_delay_and_the_page_says_when(client, held, token
         register(client, token, mailed)
         assert standing(held) is Standing.COOL_DOWN
         assert "15:00" in client.get(reverse("message", args=[held.pk])).content.decode()
-        assert pickup.unread_count(User.objects.get(), timezone.now()) == 0
+        assert pickup.numbers(User.objects.get(), [], timezone.now()).unread == 0
         clock.shift(3 * HOUR)
         assert standing(held) is Standing.READABLE
-        assert pickup.unread_count(User.objects.get(), timezone.now()) == 1
+        assert pickup.numbers(User.objects.get(), [], timezone.now()).unread == 1
 
 
 # --- Mallory

@@ -27,11 +27,11 @@ def test_unread_is_what_waits_and_can_be_opened(rita):
     make_copy(rita, text="x")
     make_copy(rita, text="x", state=State.READ)
     make_copy(rita, text="x", expires_at=now - HOUR)
-    assert pickup.unread_count(rita, now) == 2
+    assert pickup.numbers(rita, [], now).unread == 2
     rita.earlier_mail_before, rita.earlier_mail_locked_until = now - HOUR, now + HOUR
-    assert pickup.unread_count(rita, now) == 1
+    assert pickup.numbers(rita, [], now).unread == 1
     rita.earlier_mail_before = None
-    assert pickup.unread_count(rita, now) == 0
+    assert pickup.numbers(rita, [], now).unread == 0
 
 
 def test_an_account_that_is_switched_off_has_nothing(rita):

@@ -8,8 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app.models import AuditEvent, KeyWrap
+from messages_app.models import AuditEvent, Gate, KeyWrap, Message, Recipient
+from messages_app.rules.gate import FirstContactPolicy
 from messages_app.rules.states import State
+from tests.factories import make_recipient
 from tests.mailroom import File, make_copy, make_sent, make_user, signed_in
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -79,6 +81,50 @@ def test_a_copy_that_does_not_open_hides_no_other(rita):
     assert client.get(reverse("message", args=[broken.pk])).status_code == 503
 
 
+@pytest.mark.parametrize("change", [
+    lambda copy: KeyWrap.objects.filter(recipient=copy).delete(),
+    lambda copy: Recipient.objects.filter(pk=copy.pk).update(address="mallory@stranger.example"),
+    lambda copy: Message.objects.filter(pk=copy.message_id).update(reverse_path="mallory@stranger.example"),
+    lambda copy: Message.objects.filter(pk=copy.message_id).update(key_commitment=b"x" * 32),
+    lambda copy: Message.objects.filter(pk=copy.message_id).update(sealed_headers=None),
+    lambda copy: make_recipient(copy.message, "mallory@stranger.example"),
+], ids=["shredded", "recipient", "sender", "commitment", "headers", "one more"])  # fmt: skip
+def test_a_line_that_was_open_closes_with_its_key_or_its_envelope(rita, change):
+    copy, client = make_copy(rita, headers={"subject": "Whole"}), signed_in(rita)
+    assert "Whole" in client.get(reverse("inbox")).content.decode()
+    change(copy)
+    page = client.get(reverse("inbox")).content.decode()
+    assert "Whole" not in page
+    assert "Can&#x27;t be opened" in page
+
+
+@pytest.mark.parametrize(("fields", "words"), [
+    ({"state": State.RECALLED, "ended_at": timezone.now()}, "Taken back by the sender"),
+    ({"state": State.SHREDDED}, "No longer here"),
+    ({"expires_at": timezone.now()}, "Expired"),
+])  # fmt: skip
+def test_a_line_that_was_open_says_what_became_of_its_copy(rita, fields, words):
+    copy, client = make_copy(rita, headers={"subject": "Whole"}), signed_in(rita)
+    assert "Whole" in client.get(reverse("inbox")).content.decode()
+    Recipient.objects.filter(pk=copy.pk).update(**fields)
+    page = client.get(reverse("inbox")).content.decode()
+    assert "Whole" not in page
+    assert words in page
+    assert copy.message.reverse_path in page
+
+
+def test_a_line_behind_a_gate_names_the_envelope_alone(rita):
+    copy, client = make_copy(rita, headers={"subject": "Whole"}), signed_in(rita)
+    gate = Gate.objects.create(recipient=copy, policy=FirstContactPolicy.SENDER_APPROVAL)
+    page = client.get(reverse("inbox")).content.decode()
+    assert "Waiting for the sender" in page
+    assert "Whole" not in page
+    Gate.objects.filter(pk=gate.pk).update(passed_at=timezone.now(), opens_at=timezone.now() + timedelta(hours=1))
+    assert "Opens later" in client.get(reverse("inbox")).content.decode()
+    Gate.objects.filter(pk=gate.pk).update(opens_at=timezone.now())
+    assert "Whole" in client.get(reverse("inbox")).content.decode()
+
+
 def test_a_conversation_is_one_line_with_its_newest_message_and_its_numbers(rita):
     first = make_copy(rita, text="x", headers={"subject": "Offer"}, age=timedelta(days=9))
     same = first.message.conversation
@@ -101,7 +147,7 @@ def test_a_conversation_is_unread_while_anything_in_it_is(rita):
     client = signed_in(rita)
     client.get(reverse("message", args=[new.pk]))
     [row] = client.get(reverse("inbox")).context["rows"]
-    assert (row.recipient, row.unread) == (new, True)
+    assert (row.recipient.pk, row.unread) == (new.pk, True)
     client.get(reverse("message", args=[old.pk]))
     [row] = client.get(reverse("inbox")).context["rows"]
     assert not row.unread
