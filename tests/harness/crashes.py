@@ -9,18 +9,21 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
 
 from tests.fakes.mx import Host, Script, mx_host
 from tests.harness.internet import Internet
-from tests.harness.postgres import OWNER
+from tests.harness.postgres import OWNER, Postgres
 from tests.harness.processes import Process, private_directory, run, wait_for
 
 LONGEST = 180.0  # seconds that something is kept waiting
 MESSAGE_ID = re.compile(rb"^(?:Message-ID|In-Reply-To): *(<[^>]*>)", re.IGNORECASE | re.MULTILINE)
 WITHOUT_TLS = "250 mx.partner.example"
+SPARE = 20  # megabytes: a file of the journal, and a bit
+MOST_FILLED = 2000  # megabytes
 
 
 class Peer:
@@ -219,6 +222,52 @@ def full_disk_under(url: str, table: str) -> Iterator[Callable[[], None]]:
         filler.unlink(missing_ok=True)
         for statement in (f"ALTER TABLE {table} SET TABLESPACE pg_default", "DROP TABLESPACE small"):
             connection.execute(statement)  # type: ignore[call-overload]
+
+
+@contextlib.contextmanager
+def small_journal(database: Postgres) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """Have PostgreSQL's journal on a small disk of its own; give what fills it, and what makes room there.
+
+    PostgreSQL ends over a full journal, as it does by design: it comes back once there is room and it
+    was started. It is stopped twice, to move the journal there and back. Raises CannotMountError.
+    """
+    journal = database.data / "pg_wal"
+    with private_directory("journal", OWNER) as disk, contextlib.ExitStack() as undone:
+        _mount_small(disk)
+        undone.callback(run, ["umount", "--lazy", str(disk)])
+        _stop_at_once(database)
+        size = sum(each.stat().st_size for each in journal.rglob("*")) // 2**20 + SPARE
+        _resize(disk, size)
+        run(["cp", "-a", str(journal), str(disk / "pg_wal")])
+        journal.rename(journal.with_name("pg_wal.aside"))
+        journal.symlink_to(disk / "pg_wal")
+        database.process.start().wait_until(database.answers, seconds=60)
+        yield partial(_fill_journal, database.url()), partial(_resize, disk, 2 * size)
+        with psycopg.connect(database.url(), autocommit=True) as connection:
+            connection.execute("SELECT pg_drop_replication_slot('all')")
+        _stop_at_once(database)
+        journal.unlink()
+        run(["cp", "-a", str(disk / "pg_wal"), str(journal)])
+        database.process.start().wait_until(database.answers, seconds=60)
+
+
+def _stop_at_once(database: Postgres) -> None:
+    """Stop PostgreSQL without waiting for its clients; its journal is whole then."""
+    os.kill(database.process.pid, signal.SIGINT)
+    wait_for(lambda: not database.process.running, "PostgreSQL has stopped", seconds=60)
+
+
+def _fill_journal(url: str) -> None:
+    """Write to the journal, of which nothing may go any more, until PostgreSQL ends over it."""
+    with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_create_physical_replication_slot('all', true)")
+        for _ in range(MOST_FILLED):
+            connection.execute("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))")
+        raise AssertionError("the journal did not fill up")
+
+
+def _resize(disk: Path, megabytes: int) -> None:
+    run(["mount", "-o", f"remount,size={megabytes}m", str(disk)])
 
 
 def _mount_small(disk: Path) -> None:
