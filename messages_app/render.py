@@ -11,7 +11,7 @@ from typing import NamedTuple
 import nh3
 
 from messages_app.linkify import linkify
-from messages_app.rules import quotes, style_sheets
+from messages_app.rules import inlining, quotes
 from messages_app.rules.html_tokens import depth, escaping_cost, text_of
 from messages_app.rules.styles import filter_style
 from messages_app.rules.word_html import tighten
@@ -28,9 +28,10 @@ COST_LIMIT = 5 * 10**10
 
 _TAGS = frozenset(
     """
-    a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn div dl dt em
-    figcaption figure font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s samp small span strike
-    strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr
+    a abbr address article aside b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn
+    div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p pre q
+    rp rt ruby s samp section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul
+    var wbr
     """.split()  # noqa: SIM905  # a list of sixty words reads badly
 )
 # Dropped with everything in them; of other unknown elements the words stay.
@@ -42,7 +43,8 @@ _DROPPED = frozenset(
 )
 _BOX = frozenset({"align", "valign", "bgcolor", "width", "height", "border"})
 _ATTRIBUTES = {
-    "*": {"style", "dir", "lang", "title", "align"},
+    "*": {"style", "class", "dir", "lang", "title", "align"},
+    "br": {"clear"},
     "a": {"href"},
     "img": {"src", "alt", "width", "height", "border", "hspace", "vspace"},
     "font": {"color", "face", "size"},
@@ -52,9 +54,9 @@ _ATTRIBUTES = {
     "tr": {*_BOX},
     "col": {"width", "span", "align", "valign"},
     "colgroup": {"width", "span", "align", "valign"},
-    "tbody": {"align", "valign"},
-    "thead": {"align", "valign"},
-    "tfoot": {"align", "valign"},
+    "tbody": {"align", "valign", "bgcolor"},
+    "thead": {"align", "valign", "bgcolor"},
+    "tfoot": {"align", "valign", "bgcolor"},
     "ol": {"start", "type", "reversed"},
     "ul": {"type"},
     "li": {"value", "type"},
@@ -99,7 +101,7 @@ def safe_html(
         return _plain(html, link_url)
     attributes = _Attributes(cid_url, remote_images, link_url)
     cleaned = nh3.clean(
-        quotes.mark(style_sheets.inline(tighten(html))),
+        quotes.mark(tighten(inlining.inline(html))),
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED),
         attributes=_ATTRIBUTES,
@@ -152,6 +154,8 @@ class _Attributes:
         """Return the value to keep, or None; raises what the caller's functions raise."""
         if name == "style":
             return filter_style(value) or None
+        if name == "class":
+            return " ".join(sorted(inlining.WORDS.intersection(value.split()))) or None
         if tag == "a" and name == "href":
             return self._link(value.strip())
         if tag == "img" and name == "src":
