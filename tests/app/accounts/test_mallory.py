@@ -1,6 +1,7 @@
 """What Mallory tries at the account pages: other spellings, wearing others out, destroying what she may not read."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -200,6 +201,16 @@ def test_replies_of_a_frozen_account_stand_still_until_it_is_lifted(rita, keys):
     not_me.lift(User.objects.get())
     assert all(waiting.values_list("next_attempt_at", flat=True))
     assert Recipient.objects.get(state=State.DELIVERED).next_attempt_at is not None
+
+
+def test_a_reply_that_a_worker_has_already_goes_on_and_keeps_its_time(rita, keys):
+    reply = make_sent(rita, to={SAM: State.QUEUED, "otto@home.example": State.QUEUED})
+    leased = reply.recipients.get(address=SAM)
+    reply.recipients.filter(pk=leased.pk).update(lease_token=uuid4())
+    freeze(rita)
+    assert reply.recipients.get(next_attempt_at__isnull=False) == leased
+    not_me.lift(User.objects.get())
+    assert reply.recipients.get(pk=leased.pk).next_attempt_at == leased.next_attempt_at
 
 
 def test_replies_of_others_go_on(rita, keys):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
+from uuid import uuid4
 
 import pytest
 import trustme
@@ -257,6 +258,28 @@ def test_a_domain_is_due_once_for_one_worker(held):
     Recipient.objects.update(held_at=now - HOUR)
     DomainHistory.objects.update(last_tls_success_at=now + timedelta(seconds=1))  # another message went through
     assert late_release.due_domains(now + timedelta(seconds=2)) == [DOMAIN]
+
+
+def test_of_two_workers_that_see_a_domain_due_one_has_it(db):
+    now = timezone.now()
+    seen = DomainHistory.objects.create(domain=DOMAIN)
+    assert [late_release._claim_domain(seen, now), late_release._claim_domain(seen, now)] == [True, False]
+
+
+@pytest.mark.parametrize("lease", ["ours", "another's"])
+@pytest.mark.parametrize("state", [State.HELD, State.READ, State.RECALLED, State.DELETED, State.RELEASING])
+def test_a_release_ends_what_it_took_and_of_the_rest_only_its_lease(keys, state, lease):
+    make_message()
+    Recipient.objects.update(lease_token=uuid4(), lease_until=timezone.now() + HOUR)
+    copy = Recipient.objects.get()
+    Recipient.objects.update(state=state, **({} if lease == "ours" else {"lease_token": uuid4()}))
+    kept = late_release._keep(copy, None)
+    assert kept is (lease == "ours" and state != State.RELEASING)
+    assert (Recipient.objects.get().lease_token is None) is kept
+    Recipient.objects.filter(lease_token=None).update(lease_token=copy.lease_token)
+    settled = late_release._settle(copy, {"state": State.DELIVERED})
+    assert settled is (lease == "ours" and state == State.RELEASING)
+    assert Recipient.objects.get().state == (State.DELIVERED if settled else state)
 
 
 def test_mail_that_was_just_held_is_left_in_peace(held):

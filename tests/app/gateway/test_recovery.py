@@ -166,6 +166,15 @@ def test_two_sweeps_at_once_judge_a_claim_once(notes, later):
     assert Attempt.objects.count() == 1
 
 
+def test_a_worker_that_renewed_its_lease_just_now_keeps_its_rows_and_notes(notes, later):
+    token = Recipient.objects.values_list("lease_token", flat=True).distinct().get()
+    Recipient.objects.update(lease_until=later + timedelta(seconds=1))
+    recovery._judge(token, later)
+    assert set(Recipient.objects.values_list("state", "lease_token")) == {(State.SENDING, token)}
+    assert progress.exist(token)
+    assert not Attempt.objects.exists()
+
+
 def test_one_claim_that_can_not_be_judged_is_in_doubt_in_the_end(notes, later, settings, monkeypatch):
     monkeypatch.setattr(record, "attempted_together", lambda _tried: 1 / 0)
     recovery.recover_lost(later)

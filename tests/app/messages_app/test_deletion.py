@@ -7,8 +7,9 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils import timezone
 
-from messages_app import drafts
-from messages_app.models import Gate, KeyWrap
+from messages_app import deletion, drafts
+from messages_app.audit import Event
+from messages_app.models import AuditEvent, Gate, KeyWrap, Recipient
 from messages_app.rules.states import State
 from notifications.models import Notice
 from tests.factories import RITA, SAM
@@ -39,6 +40,26 @@ def test_what_is_deleted_is_shredded_and_leaves_a_tombstone(client, rita):
     copy.refresh_from_db()
     assert (copy.state, KeyWrap.objects.filter(recipient=copy).exists()) == (State.DELETED, False)
     assert "Deleted" in client.get(reverse("message", args=[copy.pk])).content.decode()
+
+
+def test_the_audit_log_says_who_deleted_it_and_from_where(client, rita):
+    copy = make_copy(rita, text="x")
+    delete(client, copy)
+    event = AuditEvent.objects.get(event=Event.RECIPIENT_DELETED)
+    assert (event.actor, event.ip, event.recipient_id) == (f"user:{rita.pk}", "127.0.0.1", copy.pk)
+    assert AuditEvent.objects.filter(event=Event.RECIPIENT_SHREDDED, recipient_id=copy.pk).exists()
+
+
+def test_what_is_another_reader_s_or_has_ended_meanwhile_is_not_deleted(rita):
+    copy, ended = make_copy(rita, text="x"), make_copy(rita, text="y")
+    Recipient.objects.filter(pk=ended.pk).update(state=State.RECALLED)
+    facts = {"now": timezone.now(), "ip": None}
+    assert deletion.delete([copy], make_user("mallory@else.example"), **facts) == 0
+    assert deletion.delete([ended], rita, **facts) == 0
+    states = dict(Recipient.objects.values_list("pk", "state"))
+    assert states == {copy.pk: State.HELD, ended.pk: State.RECALLED}
+    assert KeyWrap.objects.filter(recipient__in=[copy, ended]).count() == 2
+    assert told() == []
 
 
 def test_the_sender_hears_of_what_was_never_read(client, rita):

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from messages_app import hold, loop_token, replies, sealed_headers
+from messages_app import hold, loop_token, replies, sealed_headers, undo
 from messages_app.audit import Event
 from messages_app.ids import letters
 from messages_app.models import AuditEvent, Message, Part
@@ -16,6 +16,7 @@ from messages_app.raw import open_raw
 from messages_app.replies import Addressees, CannotReply
 from messages_app.rules.states import State
 from messages_app.sealing import shred, unseal
+from messages_app.sealing.errors import Unopenable
 from tests.factories import RITA, make_message
 
 RAW = b"""From: "Moore, Sam" <sam@home.example>\r
@@ -121,6 +122,16 @@ def test_the_author_reads_the_reply_again_in_sent(held, rita):
     key = unseal.author_key(message, rita)
     assert sealed_headers.unseal(key, message.sealed_headers)["subject"] == "Re: The deed"
     assert Part.objects.filter(message=message, role="text").exists()
+    with pytest.raises(Unopenable):
+        unseal.author_key(message, get_user_model().objects.create(email="otto@home.example"))
+
+
+def test_the_audit_log_says_from_where_a_reply_was_sent_and_taken_back(held, rita):
+    message = submit(rita, held, ip="192.0.2.1")
+    undo.undo(message, rita, ip="192.0.2.2")
+    events = AuditEvent.objects.filter(message_id=message.pk, actor=f"user:{rita.pk}")
+    assert events.get(event=Event.REPLY_SUBMITTED).ip == "192.0.2.1"
+    assert events.get(event=Event.REPLY_UNDONE).ip == "192.0.2.2"
 
 
 def test_the_portal_may_speak_for_the_recipient(held, rita, settings):

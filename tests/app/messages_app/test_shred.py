@@ -127,6 +127,15 @@ def test_a_bucket_over_and_empty_is_destroyed_for_good(keys, django_capture_on_c
     assert AuditEvent.objects.filter(event=Event.BUCKET_DESTROYED).count() == 1
 
 
+def test_a_key_is_erased_once_that_is_committed_and_not_before(keys, django_capture_on_commit_callbacks):
+    bucket = bucket_now()
+    with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+        assert shred.destroy_bucket(bucket, after(bucket))
+        transaction.set_rollback(True)
+    assert BucketKey.objects.get(pk=bucket).destroyed_at is None
+    keystore.load(bucket)
+
+
 def test_a_bucket_is_kept_until_a_day_after_its_week(keys):
     bucket = bucket_now()
     assert not shred.destroy_bucket(bucket)

@@ -220,6 +220,19 @@ def test_a_notice_whose_smarthost_is_away_waits_and_is_given_up_after_three_days
     outbox.send(notice)
     notice.refresh_from_db()
     assert notice.state == "failed"
+    assert AuditEvent.objects.get(event=audit.Event.NOTICE_FAILED).recipient_id == notice.recipient_id
+
+
+def test_what_another_worker_took_meanwhile_is_its_own_to_record(db, settings, tmp_path):
+    settings.EMAIL_URL = "smtp://127.0.0.1:1"
+    signals.held.send(None, recipient=held(settings, tmp_path), sender_name="")
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    (again,) = outbox.claim_due(timezone.now() + outbox.LEASE, 10)
+    outbox.send(notice)
+    assert not outbox._finish(notice, Notice.State.SENT, "")
+    assert not AuditEvent.objects.filter(event__startswith="notices:").exists()
+    again.refresh_from_db()
+    assert (again.state, again.failures, again.lease_token is None) == ("due", 0, False)
 
 
 def test_an_invitation_to_a_message_that_has_ended_is_not_sent(db, settings, tmp_path, smarthost):
@@ -230,6 +243,7 @@ def test_an_invitation_to_a_message_that_has_ended_is_not_sent(db, settings, tmp
     (notice,) = outbox.claim_due(timezone.now(), 10)
     outbox.send(notice)
     assert not smarthost.letters
+    assert AuditEvent.objects.get(event=audit.Event.NOTICE_DROPPED).recipient_id == recipient.pk
 
 
 @pytest.mark.parametrize(
