@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from messages_app import pickup
-from messages_app.models import Recipient
+from messages_app.models import AuditEvent, Recipient
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealing.errors import Broken
@@ -65,6 +65,15 @@ def test_what_is_not_readable_is_not_unsealed(rita, monkeypatch):
     with pytest.raises(pickup.NotReadable) as caught:
         open_copy(make_copy(rita, text="x", state=State.RECALLED), rita)
     assert caught.value.standing is Standing.RECALLED
+
+
+@pytest.mark.parametrize("state", [State.HELD, State.READ])
+def test_whoever_lost_the_right_to_a_copy_since_it_was_looked_up_opens_nothing(rita, state):
+    copy = make_copy(rita, text="x", state=state)
+    with pytest.raises(pickup.NotReadable):
+        open_copy(copy, make_user("otto@home.example"))
+    assert Recipient.objects.get(pk=copy.pk).state == state
+    assert not AuditEvent.objects.filter(event__startswith="pickup:").exists()
 
 
 def test_a_part_of_another_message_does_not_open(rita):

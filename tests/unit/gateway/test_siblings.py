@@ -76,6 +76,16 @@ def test_clients_of_all_processes_are_counted():
     assert crowd.count("192.0.2.1") == (1, 1)
 
 
+def test_who_takes_the_row_of_a_process_that_is_no_more_begins_with_nobody():
+    crowd = Crowd(2, 10)
+    crowd.sit(1)
+    crowd.enter("192.0.2.1")
+    crowd.sit(1)
+    assert (crowd.count("192.0.2.1"), crowd.sizes()) == ((0, 0), [0, 0])
+    crowd.clear(1)
+    assert crowd.sizes() == [0, None]
+
+
 def test_who_finds_no_place_is_not_counted_and_may_leave():
     crowd = Crowd(1, 2)
     places = [crowd.enter("192.0.2.1") for _ in range(3)]
