@@ -475,7 +475,7 @@ class Transaction:
             words.append(f"SIZE={self.message.size}")
         if self.message.body_8bit and "8BITMIME" in offers:
             words.append("BODY=8BITMIME")
-        if _needs_smtputf8(self.message, self.recipients):
+        if "SMTPUTF8" in offers and _needs_smtputf8(self.message, self.recipients):
             words.append("SMTPUTF8")
         if "DSN" in offers:
             words += self._wishes_of_message()
@@ -515,7 +515,7 @@ class Transaction:
         """Note what the reply to one RCPT means."""
         if class_ is None:
             self.accepted.append(address)
-        elif replies.wants_next_transaction(reply):
+        elif replies.wants_next_transaction(reply, after_others=bool(self.accepted)):
             self.postponed[address] = reply
         else:
             self._refuse([address], Phase.RCPT, class_, reply)
@@ -620,7 +620,7 @@ def _unfit(session: VerifiedSession, message: Outgoing, recipients: Sequence[str
     if limit.isdecimal() and 0 < int(limit) < message.size:
         sentence = f"takes messages of up to {int(limit):,} bytes, and this one has {message.size:,}"
         return _cannot_take(session, "5.3.4", sentence)
-    if _needs_smtputf8(message, recipients) and "SMTPUTF8" not in offers:
+    if _needs_smtputf8(message, recipients) and "SMTPUTF8" not in offers and not _is_plain(message, recipients):
         return _cannot_take(session, "5.6.7", "does not take internationalised addresses (SMTPUTF8)")
     if message.body_8bit and "8BITMIME" not in offers and _has_8bit(message):
         return _cannot_take(session, "5.6.3", "does not take 8-bit messages (8BITMIME)")
@@ -633,8 +633,17 @@ def _cannot_take(session: VerifiedSession, enhanced: str, what: str) -> Recipien
 
 
 def _needs_smtputf8(message: Outgoing, recipients: Sequence[str]) -> bool:
-    """Return whether RFC 6531 is needed: declared by the client, or an address is not ASCII."""
-    return message.smtputf8 or not all(address.isascii() for address in (message.reverse_path, *recipients))
+    """Return whether RFC 6531 is to be used: declared by the client, or an address is not ASCII."""
+    return message.smtputf8 or not _have_plain_addresses(message, recipients)
+
+
+def _have_plain_addresses(message: Outgoing, recipients: Sequence[str]) -> bool:
+    return all(address.isascii() for address in (message.reverse_path, *recipients))
+
+
+def _is_plain(message: Outgoing, recipients: Sequence[str]) -> bool:
+    """Return whether a message declared as internationalised is so in nothing: some clients declare it of every one."""
+    return _have_plain_addresses(message, recipients) and not _has_8bit(message)
 
 
 def _has_8bit(message: Outgoing) -> bool:

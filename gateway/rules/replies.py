@@ -114,12 +114,16 @@ def judge_garbage(phase: Phase) -> Class:
     return Class.AMBIGUOUS if phase is Phase.DOT else Class.TEMP
 
 
-def wants_next_transaction(reply: Reply) -> bool:
+def wants_next_transaction(reply: Reply, *, after_others: bool) -> bool:
     """Return whether a RCPT was refused only because there are too many in this transaction.
 
-    Servers also say it with 552, which RFC 5321 section 4.5.3.1.10 asks to be read as 452.
+    Servers also say it with 552, which RFC 5321 section 4.5.3.1.10 asks to be read as 452. Where they give no
+    enhanced code, it may be so if they took others before (`after_others`): in a
+    transaction of its own the recipient hears what is meant.
     """
-    return reply.code in {452, 552} and reply.enhanced[1:] == TOO_MANY_RECIPIENTS[1:]
+    if reply.code not in {452, 552}:
+        return False
+    return reply.enhanced[1:] == TOO_MANY_RECIPIENTS[1:] if reply.enhanced else after_others
 
 
 def describe_refusal(phase: Phase, host: str, reply: Reply) -> str:

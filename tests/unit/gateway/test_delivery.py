@@ -306,6 +306,18 @@ def test_row_18_an_internationalised_address_needs_smtputf8(try_it):
     assert (report.results[0].enhanced, action(report, rita)) == ("5.6.7", Action.HOLD)
 
 
+def test_a_message_that_is_declared_as_internationalised_and_is_not_needs_no_smtputf8(try_it):
+    report, host = try_it(Script(ehlo2="250-x\r\n250 8BITMIME"), smtputf8=True)
+    assert action(report) is Action.DELIVERED
+    assert "MAIL FROM:<sam@home.example>" in host.commands
+
+
+def test_row_18_headers_beyond_ascii_need_smtputf8_where_it_was_declared(try_it):
+    content = "Subject: Grüße\r\n\r\nx\r\n".encode()
+    report, _ = try_it(Script(ehlo2="250-x\r\n250 8BITMIME"), smtputf8=True, content=content)
+    assert (report.results[0].enhanced, action(report)) == ("5.6.7", Action.HOLD)
+
+
 def test_mail_carries_what_the_message_needs_and_the_host_offers(try_it):
     _, host = try_it(None, "ritä@partner.example", body_8bit=True)
     assert "MAIL FROM:<sam@home.example> SIZE=58 BODY=8BITMIME SMTPUTF8" in host.commands
@@ -373,11 +385,19 @@ def test_row_26_each_recipient_is_judged_by_its_own_reply(try_it):
     assert RITA not in str(report.evidence(OTTO))
 
 
-def test_row_26_too_many_recipients_go_into_the_next_transaction(try_it):
-    script = Script(rcpt=["250 ok", "452 4.5.3 too many", "250 ok"])
+@pytest.mark.parametrize("said", ["452 4.5.3 too many", "452 too many", "552 too many"])
+def test_row_26_too_many_recipients_go_into_the_next_transaction(try_it, said):
+    script = Script(rcpt=["250 ok", said, "250 ok"])
     report, host = try_it(script, RITA, OTTO)
     assert {action(report, who) for who in (RITA, OTTO)} == {Action.DELIVERED}
     assert (len(host.messages), host.count("MAIL")) == (2, 2)
+
+
+@pytest.mark.parametrize(("said", "expected"), [("452 full", Action.RETRY), ("552 too big", Action.HOLD)])
+def test_row_26_what_is_said_of_a_recipient_alone_is_meant(try_it, said, expected):
+    report, host = try_it(Script(rcpt=["250 ok", said]), RITA, OTTO)
+    assert [action(report, who) for who in (RITA, OTTO)] == [Action.DELIVERED, expected]
+    assert (len(host.messages), host.count("MAIL")) == (1, 2)
 
 
 def test_row_26_too_many_for_the_very_first_is_temporary(try_it):

@@ -129,8 +129,16 @@ def test_garbage_is_temporary_but_for_the_dot():
     ("code", "text", "wanted"),
     [(452, "4.5.3 too many", True), (552, "5.5.3 too many", True), (452, "4.2.2 full", False), (450, "4.5.3", False)],
 )
-def test_too_many_recipients_want_another_transaction(code, text, wanted):
-    assert replies.wants_next_transaction(Reply(code, (text,))) is wanted
+@pytest.mark.parametrize("after_others", [True, False])
+def test_too_many_recipients_want_another_transaction(code, text, wanted, after_others):
+    assert replies.wants_next_transaction(Reply(code, (text,)), after_others=after_others) is wanted
+
+
+@pytest.mark.parametrize(("code", "wanted"), [(452, True), (552, True), (450, False), (550, False)])
+def test_without_an_enhanced_code_it_may_be_so_after_others(code, wanted):
+    bare = Reply(code, ("Too many recipients",))
+    assert replies.wants_next_transaction(bare, after_others=True) is wanted
+    assert not replies.wants_next_transaction(bare, after_others=False)
 
 
 @pytest.mark.parametrize(
