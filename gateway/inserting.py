@@ -6,11 +6,12 @@ beforehand. Many rows go in one statement, and PostgreSQL gets those of all tabl
 before it is asked for its answers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from json import dumps
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
@@ -29,18 +30,26 @@ def _text_of(moment: datetime) -> str:
 
 
 _hex = attrgetter("hex")
+# The driver sends a number in as many bytes as it needs, and a statement is prepared for one size of each.
+_NUMBERS = ("BigIntegerField", "IntegerField", "PositiveBigIntegerField", "PositiveIntegerField", "BigAutoField")
 # Of fields whose values the drivers don't take, or not in Django's form; the drivers know all others.
 _CONVERTERS: dict[str, dict[str, Converter]] = {
     # The driver has UUIDs written in Python, texts in C.
-    "postgresql": {"JSONField": dumps, "UUIDField": _hex},
+    "postgresql": {"JSONField": dumps, "UUIDField": _hex, **dict.fromkeys(_NUMBERS, str)},
     "sqlite": {"JSONField": dumps, "UUIDField": _hex, "DateTimeField": _text_of},
 }
 # What PostgreSQL doesn't make of a text by itself. Never a `varchar(n)`: such a cast cuts off what is too long.
-_CASTS = {"JSONField": "::jsonb", "GenericIPAddressField": "::inet", "UUIDField": "::uuid"}
-# Rows of one statement of PostgreSQL: few sizes, so that it knows most statements already (the driver keeps 100),
+_CASTS = {
+    "JSONField": "::jsonb",
+    "GenericIPAddressField": "::inet",
+    "UUIDField": "::uuid",
+    **dict.fromkeys(_NUMBERS, "::bigint"),
+}
+# Rows of one statement of PostgreSQL: few sizes, since each is prepared by itself (the driver keeps 100),
 # and enough that nearly every group is one or two of them.
 _PORTIONS = (32, 24, 16, 12, 8, 6, 5, 4, 3, 2, 1)
 Row = list[Any]
+Constants = Mapping["Field[Any, Any]", Any]
 M = TypeVar("M", bound=Model)
 
 
@@ -78,17 +87,19 @@ def _plain(value: Any) -> Any:
 class Inserter:
     """Writes rows of `model` into the default database, inside the caller's transaction.
 
-    Signals of saving are not sent, and keys that the database makes are not read back.
+    Signals of saving are not sent, and keys that the database makes are not read back. `varying` names the
+    attributes that are not what a new row begins with, for nearly every row: the others are no parameters then.
+    A row that differs in those goes with all its values.
     """
 
-    def __init__(self, model: type[Model]) -> None:
-        self._table = model._meta.db_table  # noqa: SLF001, Django's documented API
-        fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]  # noqa: SLF001
-        self._fields: Sequence[Field[Any, Any]] = fields
-        self._kinds = [_kind(field) for field in fields]
-        # By their names in the row itself: descriptors of foreign keys look around first.
-        self._values = itemgetter(*(field.attname for field in fields))
-        self._statement = cache(self._write_statement)
+    def __init__(self, model: type[Model], varying: Collection[str] = ()) -> None:
+        fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]  # noqa: SLF001, Django's documented API
+        constant = [field for field in fields if varying and field.attname not in varying]
+        self._whole = _Layout(model, fields, {})
+        defaults = {field: _plain(field.get_default()) for field in constant}
+        self._usual = _Layout(model, [field for field in fields if field not in defaults], defaults)
+        # The attributes that are the same in all rows, and their values.
+        self._others = [(field.attname, value) for field, value in defaults.items()]
 
     def insert(self, rows: Iterable[Model]) -> None:
         """Insert `rows`, all of them or none. Raises django.db.Error."""
@@ -96,21 +107,56 @@ class Inserter:
 
     def insert_each(self, rows: Iterable[Model], raw: Any) -> None:
         """Insert `rows` by the one statement of one row, which SQLite keeps ready."""
-        raw.executemany(self._statement(1, "sqlite"), self._convert(rows, "sqlite"))
+        found = list(rows)
+        layout = self._layout(found)
+        raw.executemany(layout.statement(1, "sqlite"), layout.convert(found, "sqlite"))
 
     def statements(self, rows: Iterable[Model], vendor: str) -> Iterator[tuple[str, Row]]:
         """Yield what inserts `rows`: statements, and their parameters."""
-        converted = list(self._convert(rows, vendor))
-        start = 0
-        while start < len(converted):
-            size = next(size for size in _PORTIONS if start + size <= len(converted))
-            yield self._statement(size, vendor), list(chain.from_iterable(converted[start : start + size]))
-            start += size
+        found = list(rows)
+        layout = self._layout(found)
+        # Those with values in the same places go together: what is prepared is a statement with types.
+        for _, alike in groupby(sorted(layout.convert(found, vendor), key=_gaps), _gaps):
+            for portion in _portions(list(alike)):
+                yield layout.statement(len(portion), vendor), list(chain.from_iterable(portion))
+
+    def _layout(self, rows: Sequence[Model]) -> "_Layout":
+        is_usual = all(row.__dict__[name] == value for row in rows for name, value in self._others)
+        return self._usual if is_usual else self._whole
+
+
+def _gaps(row: Row) -> list[bool]:
+    """Return where `row` has no value."""
+    return [value is None for value in row]
+
+
+def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Yield `rows` in as many as one statement takes."""
+    start = 0
+    while start < len(rows):
+        size = next(size for size in _PORTIONS if start + size <= len(rows))
+        yield rows[start : start + size]
+        start += size
+
+
+class _Layout:
+    """One way to write rows of `model`: `fields` are parameters, `constant` stands in the statement."""
+
+    def __init__(self, model: type[Model], fields: "Sequence[Field[Any, Any]]", constant: "Constants") -> None:
+        self._table = model._meta.db_table  # noqa: SLF001, Django's documented API
+        self._columns = [str(field.column) for field in fields]
+        self._kinds = [_kind(field) for field in fields]
+        # What has no value is left out: no column of ours has a default in the database.
+        self._constant = {str(field.column): _literal(value) for field, value in constant.items() if value is not None}
+        # By their names in the row itself: descriptors of foreign keys look around first.
+        self._values = itemgetter(*(field.attname for field in fields))
+        self.statement = cache(self._write_statement)
+        self._converters = cache(self._choose_converters)
 
     def _write_statement(self, size: int, vendor: str) -> str:
         """Return the statement for `size` rows, as the driver itself takes it."""
-        count = len(self._fields)
-        columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in self._fields)
+        count = len(self._columns)
+        columns = ", ".join(map(connection.ops.quote_name, [*self._columns, *self._constant]))
         rows = (f"({', '.join(self._places(row * count, vendor))})" for row in range(size))
         return f"INSERT INTO {connection.ops.quote_name(self._table)} ({columns}) VALUES {', '.join(rows)}"  # noqa: S608, names of our own
 
@@ -118,11 +164,11 @@ class Inserter:
         """Yield the places of one row's values, with `before` in the rows before it."""
         for number, kind in enumerate(self._kinds, before + 1):
             yield f"${number}{_CASTS.get(kind, '')}" if vendor == "postgresql" else "?"
+        yield from self._constant.values()
 
-    def _convert(self, rows: Iterable[Model], vendor: str) -> Iterator[Row]:
+    def convert(self, rows: Iterable[Model], vendor: str) -> Iterator[Row]:
         """Yield the rows' values as the driver takes them."""
-        known = _CONVERTERS[vendor]
-        converters = [(place, known[kind]) for place, kind in enumerate(self._kinds) if kind in known]
+        converters = self._converters(vendor)
         for row in rows:
             values = list(self._values(row.__dict__))
             for place, convert in converters:
@@ -130,26 +176,61 @@ class Inserter:
                     values[place] = convert(values[place])
             yield values
 
+    def _choose_converters(self, vendor: str) -> list[tuple[int, Converter]]:
+        known = _CONVERTERS[vendor]
+        return [(place, known[kind]) for place, kind in enumerate(self._kinds) if kind in known]
 
-def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]]) -> None:
-    """Insert all rows of all batches, in this order, or none. Raises django.db.Error."""
+
+def _literal(value: str | int) -> str:
+    """Return a default of a model as SQL. Raises ValueError for one that needs more than quotes."""
+    if isinstance(value, str):
+        return "'{}'".format(value.replace("'", "''"))
+    if isinstance(value, int):
+        return str(value).upper()  # TRUE, FALSE or a number
+    raise ValueError("a default that has to vary")
+
+
+def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]], *, commit: bool = False) -> None:
+    """Insert all rows of all batches, in this order, or none. Raises django.db.Error.
+
+    With `commit` PostgreSQL ends the transaction in the same breath: the caller's own commit finds nothing to do.
+    """
     connection.ensure_connection()
     vendor, raw = connection.vendor, connection.connection
     with connection.wrap_database_errors:
         if vendor == "postgresql":
-            _pipeline(raw, chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches))
+            statements = chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches)
+            _pipeline(raw, statements, commit=commit)
         else:
             for inserter, rows in batches:
                 inserter.insert_each(rows, raw)
 
 
-def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]]) -> None:
-    """Send all of it, then wait once: each answer waited for alone is a change of processes, there and back."""
+def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]], *, commit: bool) -> None:
+    """Send all of it, then wait once: each answer waited for alone is a change of processes, there and back.
+
+    What follows a statement that failed is not done, the commit neither.
+    """
     from psycopg import RawCursor  # noqa: PLC0415, SQLite needs no driver
 
-    with raw.pipeline(), RawCursor(raw) as cursor:
+    with _preparing(raw), raw.pipeline(), RawCursor(raw) as cursor:
         for statement, values in statements:
             cursor.execute(statement, values)
+        if commit:
+            raw.commit()
+
+
+@contextmanager
+def _preparing(raw: Any) -> Iterator[None]:
+    """Have statements kept ready: half of what PostgreSQL did for a message was to read and plan them anew.
+
+    For these alone: Django writes values into its statements, of which no two are the same.
+    """
+    before, raw.prepare_threshold = raw.prepare_threshold, 0
+    try:
+        yield
+    finally:
+        raw.prepare_threshold = before
 
 
 def _kind(field: "Field[Any, Any]") -> str:
