@@ -3,16 +3,37 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from gateway.arrival import Accepted
 from gateway.inserting import Inserter, Maker, insert
 from messages_app import signals
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
+from messages_app.sealing.grouped import Group
 
-_messages, _recipients, _wraps, _events = map(Inserter, (Message, Recipient, KeyWrap, AuditEvent))
-_event_row = Maker(AuditEvent)
+# What differs from message to message; the rest of a new row is nearly always the same.
+_messages = Inserter(
+    Message,
+    (
+        "id",
+        "accepted_at",
+        "reverse_path",
+        "relay_name",
+        "received",
+        "size",
+        "body_8bit",
+        "conversation",
+        "key_commitment",
+        "sealed_raw",
+    ),
+)
+_recipients = Inserter(
+    Recipient, ("id", "message_id", "address", "mailbox", "destination", "next_attempt_at", "queued_at")
+)
+_wraps = Inserter(KeyWrap, ("message_id", "type", "key_id", "sealed_key"))
+_events = Inserter(AuditEvent, ("id", "at", "event", "actor", "ip", "message_id", "details"))
+_wrap_row, _event_row = Maker(KeyWrap), Maker(AuditEvent)
 
 
 def accept(group: Sequence[Accepted], landed: Callable[[], None] = lambda: None) -> None:
@@ -27,16 +48,32 @@ def accept(group: Sequence[Accepted], landed: Callable[[], None] = lambda: None)
 
 
 def _write(group: Sequence[Accepted]) -> None:
+    wraps = _wrap_all(group)
+    # First, since the transaction may end with the last row: they hear what will be there, and may still fail.
+    for accepted in group:
+        signals.accepted.send(Message, message=accepted.message, recipients=list(accepted.recipients))
     insert(
         [
             (_messages, (accepted.message for accepted in group)),
             (_recipients, (recipient for accepted in group for recipient in accepted.recipients)),
-            (_wraps, (accepted.wrap for accepted in group)),
+            (_wraps, wraps),
             (_events, (_event(accepted) for accepted in group)),
-        ]
+        ],
+        commit=not connection.savepoint_ids,
     )
-    for accepted in group:
-        signals.accepted.send(Message, message=accepted.message, recipients=list(accepted.recipients))
+
+
+def _wrap_all(group: Sequence[Accepted]) -> list[KeyWrap]:
+    """Return the wraps of a group: sealed together, each for itself. Raises SealingError without a trusted bucket."""
+    together = Group()
+    return [_wrap(accepted, together) for accepted in group]
+
+
+def _wrap(accepted: Accepted, together: Group) -> KeyWrap:
+    message, bucket, kind = accepted.message, accepted.bucket_id, KeyWrap.Type.SPOOL.value
+    addresses = [recipient.address for recipient in accepted.recipients]
+    sealed = together.seal_key(accepted.key, message=message, recipients=addresses, kind=kind, bucket_id=bucket)
+    return _wrap_row(message_id=message.pk, type=kind, key_id=bucket, sealed_key=sealed)
 
 
 def _event(accepted: Accepted) -> AuditEvent:

@@ -9,16 +9,15 @@ from gateway.envelope import Client, Envelope, Mailbox, ReportWish
 from gateway.headers import HeaderRewriter, field_values, received_line
 from gateway.inserting import Maker
 from messages_app import store
-from messages_app.models import KeyWrap, Message, Recipient
+from messages_app.models import Message, Recipient
 from messages_app.rules import message_policy, rights
 from messages_app.rules.mailbox import domain_of, fold
-from messages_app.sealing import seal
 from messages_app.sealing.buckets import spool_bucket
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.stream import HEADER, TAG, SealingWriter
 from messages_app.store import SealedSpool
 
-_message, _copy, _key_wrap = Maker(Message), Maker(Recipient), Maker(KeyWrap)
+_message, _copy = Maker(Message), Maker(Recipient)
 
 PART = "raw"
 _NO_WISH = ReportWish()
@@ -29,11 +28,13 @@ OVERHEAD = HEADER + TAG  # bytes that sealing adds to a message of one segment
 
 @dataclass(frozen=True)
 class Accepted:
-    """The rows of one message, not yet saved."""
+    """The rows of one message, not yet saved, and its data key, not yet wrapped."""
 
     message: Message
     recipients: Sequence[Recipient]
-    wrap: KeyWrap
+    # Wrapped with those of the messages that are committed with it, to this bucket.
+    key: ContentKey
+    bucket_id: str
     # How many words the sender asked with in the header that nobody knows.
     unknown_words: int = 0
 
@@ -79,7 +80,7 @@ class Arrival:
     def complete(self, now: datetime) -> Accepted:
         """Return the rows; sealed content over 64 KiB is durable in the store by then.
 
-        May be called again where it failed. Raises OSError, or SealingError where there is no trusted bucket key.
+        May be called again where it failed. Raises OSError.
         """
         if self._sealed is None:
             self.seal([])
@@ -91,7 +92,7 @@ class Arrival:
         unknown = _note_asked(message, self.rewriter.header or b"")
         wishes = self._wishes
         recipients = [_recipient(message, mailbox, wishes.get(mailbox, _NO_WISH), now) for mailbox in self._mailboxes]
-        accepted = Accepted(message, recipients, self._wrap(recipients, now), unknown)
+        accepted = Accepted(message, recipients, self._key, spool_bucket(now.date()), unknown)
         # Last: until here `abort` removes everything.
         message.sealed_raw = self._spool.finish() if self._sealed is None else self._sealed
         return accepted
@@ -99,12 +100,6 @@ class Arrival:
     def abort(self) -> None:
         """Remove what was spooled; nothing of it was committed."""
         self._spool.abort()
-
-    def _wrap(self, recipients: Sequence[Recipient], now: datetime) -> KeyWrap:
-        bucket, kind = spool_bucket(now.date()), KeyWrap.Type.SPOOL.value
-        addresses = [recipient.address for recipient in recipients]
-        sealed = seal.seal_key(self._key, message=self.message, recipients=addresses, kind=kind, bucket_id=bucket)
-        return _key_wrap(message_id=self.message.id, type=kind, key_id=bucket, sealed_key=sealed)
 
 
 def unique(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import SynchronousOnlyOperation
 from django.utils import timezone
 
 from gateway import nudges
@@ -184,21 +183,15 @@ class Intake:
         """
         future: asyncio.Future[Reply] = self._loop.create_future()
         if arrival.is_small(blocks):
-            try:
-                self._complete(arrival, blocks, future)
-            except SynchronousOnlyOperation:  # the key of a new week: the database has to be asked
-                blocks = ()
-            else:
-                return future
-        self._syncers.submit(in_thread, lambda: self._complete(arrival, blocks, future))
+            self._complete(arrival, blocks, future)
+        else:
+            self._syncers.submit(in_thread, lambda: self._complete(arrival, blocks, future))
         return future
 
     def _complete(self, arrival: Arrival, blocks: Sequence[bytes], future: "asyncio.Future[Reply]") -> None:
         try:
             arrival.seal_rest(blocks)
             accepted = arrival.complete(timezone.now())
-        except SynchronousOnlyOperation:
-            raise
         except Exception as error:
             arrival.abort()
             self._loop.call_soon_threadsafe(_answer, [(future, refusal_of(error))])

@@ -17,6 +17,8 @@ from messages_app.sealing.context import VERSION, pack
 
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 MLKEM_PUBLIC = 1184
+# What HPKE makes of 32 bytes: ciphertext of ML-KEM-768, X25519 key, the bytes, tag.
+SEALED_KEY = 1088 + 32 + 32 + 16
 
 
 def public_key(raw: bytes) -> MLKEM768X25519PublicKey:
@@ -78,6 +80,14 @@ def wrap_info(
     """
     envelope = sha256(pack(reverse_path, *sorted(recipients))).digest()
     return pack(VERSION, "wrap", message_id.bytes, kind, bucket_id, owner, envelope)
+
+
+def group_info(kind: str, bucket_id: str) -> bytes:
+    """Return the HPKE `info` of a key under which the data keys of messages that came together are sealed.
+
+    Each of those is bound to its own message by `wrap_info`, as associated data.
+    """
+    return pack(VERSION, "group", kind, bucket_id)
 
 
 def signed_bytes(bucket_id: str, public_key: bytes) -> bytes:

@@ -11,14 +11,17 @@ from hashlib import shake_256
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from messages_app.sealing.content import ContentKey
-from messages_app.sealing.hpke import SUITE, Binding
+from messages_app.sealing.content import NONCE, ContentKey
+from messages_app.sealing.hpke import SEALED_KEY, SUITE, Binding, group_info
 
 SEED = 32
 # So many data keys are kept beside the bucket key that opened them: 3 KB each.
 KEPT = 1024
+# And of keys of groups: what was accepted together is delivered together.
+GROUPS_KEPT = 64
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,8 +50,20 @@ def key_pair(seed: bytes) -> KeyPair:
 
 
 def _opener(private: MLKEM768X25519PrivateKey) -> Callable[[bytes, Binding], ContentKey]:
+    @lru_cache(maxsize=GROUPS_KEPT)
+    def group(sealed: bytes, info: bytes) -> AESGCM:
+        return AESGCM(SUITE.decrypt(sealed, private, info))
+
+    def data_key(sealed: bytes, binding: Binding) -> bytes:
+        if len(sealed) == SEALED_KEY:
+            return SUITE.decrypt(sealed, private, binding.info)
+        # By `grouped.Group`: the group's key, nonce, and the data key under it.
+        under, rest = sealed[:SEALED_KEY], sealed[SEALED_KEY:]
+        cipher = group(under, group_info(binding.kind, binding.bucket_id))
+        return cipher.decrypt(rest[:NONCE], rest[NONCE:], binding.info)
+
     @lru_cache(maxsize=KEPT)
     def opened(sealed: bytes, binding: Binding) -> ContentKey:
-        return ContentKey(SUITE.decrypt(sealed, private, binding.info), binding.message_id)
+        return ContentKey(data_key(sealed, binding), binding.message_id)
 
     return opened

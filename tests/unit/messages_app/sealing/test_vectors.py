@@ -4,6 +4,7 @@ import io
 import json
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -50,3 +51,23 @@ def test_a_frozen_wrap_opens_under_its_bucket_seed():
     info = hpke.wrap_info(message_id=UUID(VECTORS["message_id"]), **vector["info"])
     assert sha256(pair.public).hexdigest() == vector["public_sha256"]
     assert hpke.SUITE.decrypt(bytes.fromhex(vector["sealed"]), pair.private, info).hex() == VECTORS["dek"]
+
+
+class Bound(NamedTuple):
+    """What opening asks of a binding."""
+
+    kind: str
+    bucket_id: str
+    info: bytes
+    message_id: UUID
+
+
+@pytest.mark.parametrize("vector", ["wrap", "grouped"])  # by itself, and with those that came with it
+def test_a_frozen_wrap_of_either_kind_opens_to_its_data_key(vector):
+    message_id, told = UUID(VECTORS["message_id"]), VECTORS[vector]["info"]
+    info = hpke.wrap_info(message_id=message_id, **told)
+    pair = key_pair(bytes.fromhex(VECTORS["wrap"]["seed"]))
+    opened = pair.open(
+        bytes.fromhex(VECTORS[vector]["sealed"]), Bound(told["kind"], told["bucket_id"], info, message_id)
+    )
+    assert (opened.dek.hex(), opened.commitment.hex()) == (VECTORS["dek"], VECTORS["commitment"])

@@ -1,0 +1,142 @@
+"""Keys that were sealed together open each by itself, for its own message and envelope alone."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from messages_app.models import KeyWrap
+from messages_app.sealing import grouped, keystore, unseal
+from messages_app.sealing.buckets import spool_bucket
+from messages_app.sealing.content import ContentKey
+from messages_app.sealing.errors import Unopenable
+from messages_app.sealing.hpke import SEALED_KEY
+from tests.factories import RITA, make_message
+
+OTTO = "otto@home.example"
+MALLORY = "mallory@stranger.example"
+ENVELOPE = (RITA, OTTO)
+NONCE = 12
+
+
+def bucket(weeks=0):
+    return spool_bucket((timezone.now() + timedelta(weeks=weeks)).date())
+
+
+def rewrap(message, together):
+    """Put a wrap that was made with others in the place of the one that stands alone; return it."""
+    wrap = message.wraps.get()
+    wrap.sealed_key = together.seal_key(
+        unseal.open_wrap(wrap, message, ENVELOPE),
+        message=message,
+        recipients=ENVELOPE,
+        kind="spool",
+        bucket_id=wrap.key_id,
+    )
+    return wrap
+
+
+@pytest.fixture
+def messages(keys):
+    return [make_message(recipients=ENVELOPE) for _ in range(3)]
+
+
+@pytest.fixture
+def wraps(messages):
+    together = grouped.Group()
+    return [rewrap(message, together) for message in messages]
+
+
+def opens(wrap, message, envelope=ENVELOPE):
+    try:
+        unseal.open_wrap(wrap, message, envelope)
+    except Unopenable:
+        return False
+    return True
+
+
+def test_each_opens_alone(messages, wraps):
+    for message, wrap in zip(messages, wraps, strict=True):
+        keystore.forget()
+        assert unseal.open_wrap(wrap, message, ENVELOPE).commitment == message.key_commitment
+
+
+def test_one_hpke_serves_the_group(wraps):
+    assert len({wrap.sealed_key[:SEALED_KEY] for wrap in wraps}) == 1
+    assert len({wrap.sealed_key[SEALED_KEY:][:NONCE] for wrap in wraps}) == len(wraps)
+
+
+def test_each_group_has_a_key_of_its_own(messages):
+    one, other = (rewrap(messages[0], grouped.Group()).sealed_key for _ in range(2))
+    assert one[:SEALED_KEY] != other[:SEALED_KEY]
+
+
+def test_wraps_of_two_messages_of_a_group_can_not_be_exchanged(messages, wraps):
+    assert not opens(wraps[0], messages[1])
+    wraps[0].sealed_key, wraps[1].sealed_key = wraps[1].sealed_key, wraps[0].sealed_key
+    assert not opens(wraps[0], messages[0])
+    assert not opens(wraps[1], messages[1])
+
+
+def test_what_is_under_the_key_of_one_group_does_not_open_under_that_of_another(messages, wraps):
+    other = rewrap(messages[0], grouped.Group()).sealed_key
+    wraps[0].sealed_key = other[:SEALED_KEY] + wraps[0].sealed_key[SEALED_KEY:]
+    assert not opens(wraps[0], messages[0])
+
+
+def test_a_group_over_the_end_of_a_week_seals_to_each_bucket(messages):
+    together, message = grouped.Group(), messages[0]
+    key = unseal.spool_key(message)
+    for weeks in (0, 1):
+        name = bucket(weeks)
+        sealed = together.seal_key(key, message=message, recipients=ENVELOPE, kind="spool", bucket_id=name)
+        wrap = KeyWrap(message=message, type="spool", key_id=name, sealed_key=sealed)
+        assert unseal.open_wrap(wrap, message, ENVELOPE).dek == key.dek
+
+
+def another_bucket(wrap, _message):
+    wrap.key_id = bucket(1)
+
+
+def another_type(wrap, _message):
+    wrap.type = KeyWrap.Type.HOLD
+
+
+def an_owner(wrap, message):
+    wrap.recipient = message.recipients.first()
+
+
+def another_sender(_wrap, message):
+    message.reverse_path = MALLORY
+
+
+def another_commitment(_wrap, message):
+    message.key_commitment = ContentKey.new(message.pk).commitment
+
+
+@pytest.mark.parametrize("tamper", [another_bucket, another_type, an_owner, another_sender, another_commitment])
+def test_whoever_changes_what_it_is_bound_to_closes_it(messages, wraps, tamper):
+    tamper(wraps[0], messages[0])
+    assert not opens(wraps[0], messages[0])
+
+
+@pytest.mark.parametrize("envelope", [(RITA,), (RITA, MALLORY), (*ENVELOPE, MALLORY)])
+def test_it_opens_for_no_other_envelope(messages, wraps, envelope):
+    assert not opens(wraps[0], messages[0], envelope)
+    assert opens(wraps[0], messages[0], tuple(reversed(ENVELOPE)))
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(data=st.data())
+def test_no_bit_may_change_and_no_byte_be_missing_or_more(messages, wraps, data):
+    sealed = bytearray(wraps[0].sealed_key)
+    place = data.draw(st.integers(0, len(sealed) - 1))
+    sealed[place] ^= 1 << data.draw(st.integers(0, 7))
+    whole = bytes(wraps[0].sealed_key)
+    for changed in (bytes(sealed), whole[:place], whole + b"\0"):
+        assert not opens(
+            KeyWrap(message=messages[0], type="spool", key_id=wraps[0].key_id, sealed_key=changed), messages[0]
+        )
