@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from allauth.mfa.models import Authenticator
+from allauth.mfa.adapter import get_adapter
 from django import template
-from django.db.models import QuerySet
 
-from messages_app.compiled import Compiled, Slot
 from notifications.rules import browsers
 from portal.accounts.flows.provider import is_linked
 from portal.accounts.oidc import providers
@@ -19,17 +17,14 @@ register.filter("browser_name", browsers.name)
 @register.simple_tag
 def offers_second_factor(user: Any) -> bool:
     """Return whether to offer a passkey or app to whoever has read something: they have none, and never said no."""
-    return not user.offer_dismissed_at and not _FACTOR.rows(user=user.pk)
+    return not (user.offer_dismissed_at or user.has_second_factor)
 
 
-def _factor(user: Any) -> QuerySet[Any, Any]:
-    factors = Authenticator.objects.filter(user_id=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
-    found: QuerySet[Any, Any] = factors.values_list("pk")[:1]
-    return found
-
-
-_USER = Authenticator._meta.get_field("user")  # noqa: SLF001  # Django's documented API
-_FACTOR = Compiled(_factor, user=Slot("user", _USER))
+@register.simple_tag
+def totp_link(user: Any, secret: str) -> str:
+    """Return what the QR code says, as a link: a telephone can't scan its own screen."""
+    link: str = get_adapter().build_totp_url(user, secret)
+    return link
 
 
 @register.simple_tag

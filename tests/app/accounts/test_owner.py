@@ -66,12 +66,19 @@ def test_strangers_dismiss_nothing():
     assert Client().post(reverse("dismiss_offer"))["Location"].startswith(reverse("account_login"))
 
 
-# --- deletion
+# --- deletion, and setting up an app
 
 
 def prove(browser: Client):
     """Type the password once more, as the page asks."""
     return browser.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+
+
+def test_the_key_for_an_app_is_a_link_too_since_a_telephone_cannot_scan_its_own_screen(client, rita):
+    prove(client)
+    page = client.get(reverse("mfa_activate_totp"))
+    assert 'href="otpauth://totp/' in page.content.decode()
+    assert f"secret={page.context['form'].secret}" in page.content.decode()
 
 
 def delete(browser: Client):
