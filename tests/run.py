@@ -2,7 +2,7 @@
 
 1. unit, corpus and app tests on SQLite, on all cores;
 2. app tests again on a private PostgreSQL, on all cores;
-3. end-to-end tests against real servers, one file at a time on each core.
+3. end-to-end tests against real servers, on all cores, one file at a time in each process.
 
 All three are run, also where one fails; the exit code is not 0 if any failed. What was
 left out for want of a component is told once more at the end, and the last line is
@@ -24,7 +24,11 @@ sys.path.insert(0, str(REPOSITORY))
 from tests.harness import components  # noqa: E402, the path comes first
 from tests.harness.postgres import postgres  # noqa: E402, as above
 
-PARALLEL = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
+CORES = os.cpu_count() or 1
+FILE_BY_FILE = ["--dist", "loadfile"]
+# Tests of timers and of real servers wait now and then: one worker more keeps every core at work.
+WAITING = ["-n", str(CORES + 1), *FILE_BY_FILE]
+COMPUTING = ["-n", str(CORES), *FILE_BY_FILE]
 SUMMARY = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s")
 LEFT_OUT = re.compile(r"^needs .* \(\d+ left out\)$")
 # pytest's exit codes: all passed, no test collected.
@@ -51,7 +55,8 @@ class Run:
         """Run pytest with `arguments`, its output passed on line by line."""
         say(f"\n##### {title}\n")
         command = [sys.executable, "-m", "pytest", *arguments]
-        env = os.environ | environment
+        # Without bytecode each of hundreds of processes would compile every module anew.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | environment
         with subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout or ():
                 say(line)
@@ -85,13 +90,13 @@ class Run:
 def main() -> int:
     """Run the three sessions. Return 0 where everything passed, else 1."""
     run = Run()
-    run.session("unit and app tests (SQLite)", ["tests/unit", "tests/corpora", "tests/app", *PARALLEL])
+    run.session("unit and app tests (SQLite)", ["tests/unit", "tests/corpora", "tests/app", *WAITING])
     if why := components.why_missing("postgresql"):
         run.leave_out(f"{why} (all app tests on PostgreSQL left out)")
     else:
         with postgres() as server:
-            run.session("app tests (PostgreSQL)", ["tests/app", *PARALLEL], TEST_DATABASE_URL=server.url())
-    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *PARALLEL])
+            run.session("app tests (PostgreSQL)", ["tests/app", *COMPUTING], TEST_DATABASE_URL=server.url())
+    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *WAITING])
     return run.finish()
 
 
