@@ -22,16 +22,24 @@ pytestmark = [
 MEASURE = """
 () => {
   const all = document.createRange();
-  all.selectNodeContents(document.body);
+  all.selectNodeContents(document.querySelector("body > .mail-page:only-child") ?? document.body);
   return {
   words: document.body.innerText.split(/\\s+/).filter(Boolean).sort().join(" "),
   height: all.getBoundingClientRect().height,
   wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
-  columns: [...document.querySelectorAll("td, th")].map(each => Math.round(each.getBoundingClientRect().width)),
+  columns: [...document.querySelectorAll("td, th, div[style*='inline-block']")].map(
+    each => Math.round(each.getBoundingClientRect().width)),
   };
 }
 """
-# Written by us in the manner of Word, Gmail, Apple Mail and a newsletter.
+# For each column that shares a line on a desk, whether it begins at the left edge of what is around it.
+AT_EDGE = """
+() => [...document.querySelectorAll("div[style*='inline-block']")].map(each => {
+  return each.getBoundingClientRect().left - each.parentElement.getBoundingClientRect().left < 30;
+})
+"""
+DARK = "rgb(29, 43, 58)"
+# Written by us in the manner of Word, Gmail, Apple Mail and newsletters.
 OWN = sorted(Path(__file__).with_name("mails").glob("*.html"))
 MAILS = [
     *OWN,
@@ -74,3 +82,26 @@ def test_an_ordinary_mail_keeps_its_words_and_its_layout(site, page, path, tmp_p
         # The frame's own margin of 20 pixels on either side may narrow the outermost.
         widths = zip(sent["columns"], shown["columns"], strict=True)
         assert [pair for pair in widths if abs(pair[0] - pair[1]) > 48] == []
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_an_ordinary_mail_fits_a_phone(site, page, path, tmp_path):
+    address = site.put("/shown", body.document(safe_html(path.read_text(encoding="utf-8")).html).content)
+    page.set_viewport_size({"width": 390, "height": 800})
+    try:
+        assert not measured(page, address, f"{path.stem}-phone", tmp_path)["wide"]
+    finally:
+        page.set_viewport_size({"width": 800, "height": 900})
+
+
+def test_columns_stand_beside_one_another_on_a_desk_and_below_on_a_phone(site, page):
+    source = Path(__file__).with_name("mails").joinpath("columns.html").read_text(encoding="utf-8")
+    page.goto(site.put("/shown", body.document(safe_html(source).html).content))
+    beside = page.evaluate(AT_EDGE)
+    page.set_viewport_size({"width": 390, "height": 800})
+    below = page.evaluate(AT_EDGE)
+    page.set_viewport_size({"width": 800, "height": 900})
+    assert beside == [True, False, True, False, False]
+    assert below == [True] * 5
+    # White writing has the dark ground that it was written for.
+    assert page.locator(".mail-page").evaluate("each => getComputedStyle(each).backgroundColor") == DARK
