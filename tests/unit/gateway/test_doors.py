@@ -109,6 +109,18 @@ def test_a_mail_program_logs_in_and_submits(serve, trust, door):
     assert client.connection.closed
 
 
+@pytest.mark.parametrize("asked_for", ["mail.elsewhere.example", None])
+def test_whatever_name_a_client_asks_for_it_gets_the_certificate_that_there_is(serve, asked_for):
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with (
+        serve(Knows(), IMPLICIT) as port,
+        socket.create_connection(("127.0.0.1", port), 20) as plain,
+        trusting.wrap_socket(plain, server_hostname=asked_for) as sock,
+    ):
+        assert sock.recv(3) == b"220"
+
+
 def test_tls_from_the_first_byte_greets_under_tls_and_offers_no_other(serve, trust):
     with serve(Knows(), IMPLICIT) as port:
         with program(port, trust, IMPLICIT) as smtp:

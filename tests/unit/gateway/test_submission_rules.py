@@ -13,7 +13,9 @@ from gateway.rules.networks import parse_networks
 from gateway.rules.throttle import Throttle
 
 OFFICE = Submitter("office", parse_networks("192.0.2.0/24"), frozenset({"home.example"}))
-PHONES = Submitter("phones", (), frozenset({"home.example"}), logins=frozenset({"app-1", "app-2"}))
+PHONES = Submitter(
+    "phones", (), frozenset({"home.example", "xn--bcher-kva.example"}), logins=frozenset({"app-1", "app-2"})
+)
 CLOUD = Submitter("cloud", (), frozenset({"cloud.example"}), fingerprints=frozenset({"ab" * 32}))
 ALL = [OFFICE, PHONES, CLOUD]
 
@@ -23,6 +25,13 @@ ALL = [OFFICE, PHONES, CLOUD]
     [
         (("203.0.113.9", "app-1", ""), "home.example", "phones", ""),
         (("192.0.2.5", "app-1", ""), "home.example", "phones", ""),  # a password says more than a network
+        (("203.0.113.9", "app-1", ""), "b\u00fccher.example", "phones", ""),
+        (("203.0.113.9", "app-1", ""), "XN--Bcher-kva.example", "phones", ""),
+        (("203.0.113.9", "app-1", ""), None, "phones", ""),  # a mail program sends read receipts so
+        (("203.0.113.9", "app-1", ""), "mail.home.example", "phones", "foreign-sender"),
+        (("203.0.113.9", "app-1", ""), "home.example.evil.example", "phones", "foreign-sender"),
+        (("203.0.113.9", "app-1", ""), "h\u043eme.example", "phones", "foreign-sender"),  # a Cyrillic letter
+        (("203.0.113.9", "", "cd" * 32), None, "", "unknown-client"),
         (
             ("192.0.2.5", "app-9", ""),
             "home.example",
