@@ -126,10 +126,19 @@ class VerifiedSession:
         return self.address.result(phase, class_, sentence, reused=self.messages > 1, **self.seen, **more)
 
     def reset(self) -> None:
-        """Forget an unfinished transaction. Raises HostFailed."""
-        if self.dirty:
-            self.command(Phase.MAIL, "RSET", self.timeouts.rset)
-            self.dirty = False
+        """Forget an unfinished transaction. Raises HostFailed.
+
+        So it does where the host forgets nothing: what it then refused would be about the one
+        before, and bounce a message that it does not mean.
+        """
+        if not self.dirty:
+            return
+        reply = self.command(Phase.MAIL, "RSET", self.timeouts.rset)
+        if str(reply.code)[0] != "2":
+            self.close()
+            sentence = f"{self.address.host} would not begin another message ({reply.code})"
+            raise HostFailed(self.result(Phase.MAIL, Class.TEMP, sentence))
+        self.dirty = False
 
     def quit(self) -> None:
         """Say good-bye, and don't wait for an answer."""

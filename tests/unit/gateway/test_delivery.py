@@ -476,6 +476,14 @@ def test_an_unfinished_transaction_is_reset_before_the_next(settings_for, job_fo
     assert (host.connections, host.count("RSET")) == (1, 1)
 
 
+@pytest.mark.parametrize("said", ["502 5.5.1 what", "451 later", "421 good-bye", "354 go ahead", DROP])
+def test_a_host_that_does_not_reset_gets_the_next_message_over_another_connection(settings_for, job_for, ca, said):
+    script = Script(rcpt=["550 5.1.1 unknown", "250 ok"], rset=said)
+    reports, host = deliver_twice(settings_for, job_for, ca, script)
+    assert [action(report) for report in reports] == [Action.BOUNCE, Action.DELIVERED]
+    assert (host.connections, len(host.messages)) == (2, 1)
+
+
 def test_a_host_that_would_take_a_message_to_nobody_gets_none(settings_for, job_for, ca):
     script = Script(rcpt=["450 4.2.0 later", "250 ok"], data_to_nobody="354 go ahead")
     reports, host = deliver_twice(settings_for, job_for, ca, script)
