@@ -174,6 +174,20 @@ def test_without_javascript_what_is_too_much_is_refused_and_the_text_kept(write,
     expect(page.get_by_text("Please choose the files again")).to_be_visible()
 
 
+def test_a_reply_that_comes_back_has_its_files_still_and_goes_on_as_before(write, file):
+    page = write()
+    choose(page, file("notes.txt", 10))
+    page.locator("textarea").fill("")
+    press(page, "Send")
+    expect(page.locator(".error-summary")).to_be_focused()
+    expect(page.locator(".file-list")).to_contain_text("notes.txt")
+    page.locator("textarea").fill(TEXT)
+    expect(page.locator("[data-draft-status]")).to_contain_text("Draft saved at")
+    press(page, "Send")
+    page.wait_for_url("**/sent/**")
+    expect(page.locator(".attachment-name > :first-child")).to_have_text("notes.txt")
+
+
 def test_a_draft_saves_itself_and_is_there_after_a_reload(write):
     page = write()
     expect(page.locator("[data-draft-status]")).to_contain_text("Draft saved at")
@@ -219,6 +233,16 @@ def test_after_the_end_of_a_session_nothing_stays_on_the_screen_and_the_draft_is
     page.reload()
     expect(page.get_by_text("You were signed out after 30 minutes without activity.")).to_be_visible()
     assert TEXT not in page.content()
+
+
+def test_signing_out_in_one_window_takes_the_mail_off_the_others(write, account):
+    walker, _address, _state = account
+    page = write(own_session=True)
+    other = page.context.new_page()
+    other.goto(f"{walker.postern.url}/account/logout/")
+    other.locator("main").get_by_role("button", name="Sign out").click()
+    expect(other.get_by_text("You are signed out.")).to_be_visible()
+    expect(page.get_by_label("Password", exact=True)).to_be_visible()
 
 
 @contextlib.contextmanager

@@ -100,7 +100,7 @@ def reset_password(page, postern, address: str) -> None:
     page.get_by_text("Your new password is saved").first.wait_for()
 
 
-def test_a_passkey_is_added_and_signs_in_alone(postern, held, browser):
+def test_a_passkey_is_added_and_signs_in_alone_and_without_one_that_is_said(postern, held, browser):
     address, canary = held
     with somebody(browser) as (rita, device):
         pickup.first_contact(rita.page, postern, address)
@@ -112,6 +112,11 @@ def test_a_passkey_is_added_and_signs_in_alone(postern, held, browser):
         rita.page.goto(message)
         rita.page.locator("h1", has_text=canary.subject).wait_for()
         assert rita.complaints == []
+    with somebody(browser) as (stranger, _device):
+        stranger.page.goto(f"{postern.url}/account/login/")
+        stranger.page.get_by_role("button", name="Sign in with a passkey").click()
+        stranger.page.get_by_text("That did not work").wait_for()
+        assert stranger.complaints == []
 
 
 def test_a_passkey_from_before_a_reset_opens_what_the_reset_locked(postern, held, browser):
