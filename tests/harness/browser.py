@@ -42,7 +42,9 @@ class Reader:
 def chromium() -> Iterator[Browser]:
     """Run the installed Chromium without a window; it asks nobody but loopback."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=components.require("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=components.require("chromium-headless-shell"), args=ARGUMENTS
+        )
         try:
             yield browser
         finally:

@@ -29,7 +29,8 @@ COMPONENTS = {
     "postfix": Component(("postfix", "postconf"), "postfix", needs_root=True),
     "smtp-sink": Component(("smtp-sink",), "postfix"),
     "stunnel": Component(("stunnel",), "stunnel4"),
-    "chromium": Component(("chromium",), "chromium"),
+    # The shell is the same engine without windows of its own: a page costs a fifth of the time.
+    "chromium": Component(("chromium-headless-shell",), "chromium-headless-shell"),
     "swaks": Component(("swaks", "perl"), "swaks libnet-ssleay-perl", perl_module="Net::SSLeay"),
     "msmtp": Component(("msmtp",), "msmtp"),
     "nginx": Component(("nginx",), "nginx-light"),
@@ -41,7 +42,10 @@ COMPONENTS = {
     "faketime": Component(("faketime",), "faketime"),
 }
 # Distributions differ: other names of the same program.
-ALIASES = {"stunnel": ("stunnel4",), "chromium": ("chromium-browser", "google-chrome")}
+ALIASES = {
+    "stunnel": ("stunnel4",),
+    "chromium-headless-shell": ("chromium", "chromium-browser", "google-chrome"),
+}
 
 
 def search_path() -> str:
