@@ -47,6 +47,11 @@ _WORTH = re.compile(r"<style\b|<body\b|width\s{0,9}[=:]\s{0,9}[\"']?\s{0,9}[3-9]
 _WIDE = 280
 _BOXES = frozenset({"table", "div", "img", "center", "p"})
 _WIDTH = re.compile(r"(?:^|;)\s*(?:min-)?width\s*:\s*(\d{3,4})(?:\.\d+)?px", re.IGNORECASE)
+# A mail that says nothing of phones and has more cells than this in a row is left as wide as it is:
+# its columns would be a word wide.
+_CELLS_OF_A_ROW = 1.6
+_OF_PHONES = re.compile(r"name\s{0,9}=\s{0,9}[\"']?viewport|@media[^{]{0,200}width", re.IGNORECASE)
+_CELL, _ROW = re.compile(r"<t[dh]\b", re.IGNORECASE), re.compile(r"<tr\b", re.IGNORECASE)
 _PIXELS = re.compile(r"\s*(\d{3,4})(?:px)?\s*")
 _SHARE = re.compile(r"(?:^|;)\s*width\s*:\s*\d\d?(?:\.\d+)?%", re.IGNORECASE)
 _HIDDEN = re.compile(r"(?:^|;)\s*display\s*:\s*none", re.IGNORECASE)
@@ -54,6 +59,7 @@ _ABOUT_ALL = re.compile(r"auto|(?:8\d|9\d|100)(?:\.\d+)?%")
 _WIDTHS = frozenset({"width", "min-width", "max-width"})
 _SIDE_BY_SIDE = frozenset({"block", "inline-block"})
 _HINTS = {"bgcolor": "background-color", "text": "color"}
+_DIGITS = re.compile(r"[0-9a-f]{6}|[0-9a-f]{3}", re.IGNORECASE)
 # Of a body's style, what its content has of it.
 _OF_BODY = ("background", "color", "direction", "font", "letter-spacing", "line-height", "padding", "text-align")
 
@@ -113,6 +119,7 @@ class _Pass:
         self._outer: list[frozenset[str]] = []
         self._root: dict[str, str] = {}
         self._has_body = False
+        self._narrows = _narrows(html)
 
     def written(self) -> str:
         """Return the mail with its looks within its elements."""
@@ -158,13 +165,14 @@ class _Pass:
         """Return a start tag with what `rules` say of it before and after its own style."""
         said = _said(rules, attributes.get("style", ""))
         before, after = escape(written(said.before)), escape(written(said.after))
-        classes = " ".join(sorted(_for_phones(tag[2].lower(), attributes, rules, f"{before};{after}")))
+        style = f"{attributes.get('style', '')};{before};{after}"
+        classes = " ".join(sorted(_for_phones(tag[2].lower(), attributes, rules, style, narrows=self._narrows)))
         added = len(before) + len(after) + len(classes)
         if not added or added > self._left or added + len(tag[3]) > LIMIT:
             return tag[0]
         self._left -= added
-        style = ";".join(filter(None, (before, _quoted(attributes.get("style", "")), after)))
-        ours = "".join(f' {key}="{value}"' for key, value in (("style", style), ("class", classes)) if value)
+        whole = ";".join(filter(None, (before, _quoted(attributes.get("style", "")), after)))
+        ours = "".join(f' {key}="{value}"' for key, value in (("style", whole), ("class", classes)) if value)
         # Of two attributes of one name the first counts.
         return f"<{tag[2]}{ours}{tag[3] if tag[3][:1].isspace() else ' ' + tag[3]}>"
 
@@ -172,7 +180,7 @@ class _Pass:
         """Return what stands for a mail's body: its background, its writing and its direction; "" without any."""
         if "link" in attributes:
             self._sheet.add(_of_links(attributes["link"]))
-        hints = ";".join(f"{name}:{attributes[key]}" for key, name in _HINTS.items() if key in attributes)
+        hints = ";".join(f"{name}:{_colour(attributes[key])}" for key, name in _HINTS.items() if key in attributes)
         own = attributes.get("style", "")
         said = _said(self._sheet.about(words, self._outer), own)
         look = [*looks(hints), *said.before, *looks(unescape(own)), *said.after]
@@ -222,11 +230,20 @@ def _said(rules: list[Rule], own: str) -> _Said:
     return _Said([look for look in said if not look.important], strong)
 
 
-def _for_phones(name: str, attributes: dict[str, str], rules: list[Rule], sheet: str) -> set[str]:
-    """Return our words for what an element becomes on a phone."""
-    style = f"{attributes.get('style', '')};{sheet}"
+def _narrows(html: str) -> bool:
+    """Return whether what is wide in `html` can be as wide as a phone."""
+    return bool(_OF_PHONES.search(html)) or len(_CELL.findall(html)) <= _CELLS_OF_A_ROW * len(_ROW.findall(html))
+
+
+def _colour(value: str) -> str:
+    """Return a colour of an attribute as a style has it: the sign before its digits may be missing."""
+    return f"#{value}" if _DIGITS.fullmatch(value) else value
+
+
+def _for_phones(name: str, attributes: dict[str, str], rules: list[Rule], style: str, *, narrows: bool) -> set[str]:
+    """Return our words for what an element becomes on a phone; `style` is what it has on a desk."""
     words = {word for rule in rules if rule.desk != rule.phone for look in rule.looks for word in _word(rule, look)}
-    if name in _BOXES and _is_wide(attributes, style):
+    if narrows and name in _BOXES and _is_wide(attributes, style):
         words.add(FULL)
     if name == "img" or _HIDDEN.search(style):
         words.discard(STACK)
@@ -253,7 +270,7 @@ def _is_wide(attributes: dict[str, str], style: str) -> bool:
 
 def _of_links(colour: str) -> list[Rule]:
     """Return the rule for links that a body's `link` attribute is."""
-    said = tuple(looks(f"color:{unescape(colour)}"))
+    said = tuple(looks(f"color:{_colour(colour)}"))
     return [Rule(Selector(frozenset({"a"}), (), (0, 0, 0)), said)]
 
 

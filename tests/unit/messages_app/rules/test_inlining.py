@@ -108,6 +108,9 @@ def test_what_could_ask_or_depends_on_the_place_is_left_out(sheet):
             "<div class=col style='width:50%'>a",
             '<div style="width:50%;width:50%">a',
         ),
+        # Many cells in a row, and not a word of phones: columns of one word would not be better.
+        ("", "<table width=600><tr><td>a<td>b", '<table width="600">'),
+        ("@media (max-width: 9px) { i { color: red } }", "<table width=600><tr><td>a<td>b", '="mail-full" width="600"'),
         ("", "<table width=600><tr><td>a", '<table class="mail-full" width="600">'),
         ("", "<div style='max-width:600px;min-width: 300px'>a", 'class="mail-full">a'),
         ("", "<table width=100><tr><td>a", '<table width="100">'),
@@ -130,6 +133,7 @@ def test_what_a_mail_says_for_phones_becomes_a_word_of_ours(sheet, html, look):
         ),
         ("<html dir=rtl lang=ar><body>a", '<div dir="rtl" lang="ar">a'),
         ("<html dir=rtl><body dir=ltr>a", '<div dir="ltr">a'),
+        ("<body bgcolor=000066 text=fff>a", "background-color:#000066;color:#fff"),
         ("<body link=red>a<a>b", '<a style="color:red" '),
         ("<body bgcolor='url(http://x/)' background=http://x/>a", "a"),
         ("<p>a<body style='color:red'>b<body style='color:blue'>c", '<p>a</p><div style="color:red">bc</div>'),
