@@ -4,12 +4,13 @@ from typing import Any
 
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.db import models
 
 from messages_app.compiled import Compiled, Slot
 from messages_app.loaded import columns_of, loaded
 from messages_app.models.delegation import is_delegate, note_no_owners
-from portal.accounts.models import User
+from portal.accounts.models import RECOVERY_CODES, User
 
 # No account has this key: looked up where there is nobody to look up.
 NOBODY = 0
@@ -37,8 +38,8 @@ class EvenBackend(AuthenticationBackend):
 
     def get_user(self, user_id: Any) -> User | None:
         """Return the account of a session, None where it is gone or switched off. Every page asks."""
-        for *columns, delegate in _BY_KEY.rows(pk=user_id):
-            found = loaded(User, _COLUMNS, columns)
+        for *columns, factor, delegate in _BY_KEY.rows(pk=user_id):
+            found = loaded(User, [*_COLUMNS, "has_second_factor"], [*columns, factor])
             # Most are nobody's, and every list of mail asks.
             if not delegate:
                 note_no_owners(found)
@@ -48,6 +49,10 @@ class EvenBackend(AuthenticationBackend):
 
 _COLUMNS = columns_of(User)
 _KEY = Slot("pk", User._meta.pk)  # noqa: SLF001  # Django's documented API
+_FACTORS = Authenticator.objects.filter(user=models.OuterRef("pk")).exclude(type=RECOVERY_CODES)
 _BY_KEY = Compiled(
-    lambda pk: User.objects.filter(pk=pk).values_list(*_COLUMNS, is_delegate(models.OuterRef("pk"))), pk=_KEY
+    lambda pk: User.objects.filter(pk=pk).values_list(
+        *_COLUMNS, models.Exists(_FACTORS), is_delegate(models.OuterRef("pk"))
+    ),
+    pk=_KEY,
 )

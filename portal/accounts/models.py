@@ -5,8 +5,12 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
+from django.utils.functional import cached_property
 
 from messages_app.models import Recipient
+
+# As in `allauth.mfa.models`, which can't be imported before this.
+RECOVERY_CODES = "recovery_codes"
 
 
 class AddressUserManager(UserManager["User"]):
@@ -55,6 +59,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    @cached_property
+    def has_second_factor(self) -> bool:
+        """Return whether there is TOTP or a passkey, not recovery codes alone; a session has asked already."""
+        return self.authenticator_set.exclude(type=RECOVERY_CODES).exists()
 
     def earlier_mail_is_locked(self, now: datetime) -> bool:
         """Return whether mail held before `earlier_mail_before` can't be opened at `now`."""

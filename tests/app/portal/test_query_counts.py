@@ -117,6 +117,17 @@ def test_every_page_of_a_mailbox_costs_the_same_at_ten_and_at_a_thousand_message
     assert not [(name, sql) for name, found in asked.items() for sql in found if WHOLE.search(sql)]
 
 
+def test_one_statement_asks_for_the_account_its_second_factor_and_its_owners(mailbox):
+    rita, _conversation, pages = mailbox
+    client = signed_in(rita)
+    client.get(pages["message"])  # once something was read a second factor is offered
+    asked = statements(client, pages["inbox"])
+    tables = [set(re.findall(r'"(accounts_user|mfa_authenticator|messages_app_delegation)"', sql)) for sql in asked]
+    assert [found for found in tables if found] == [
+        {"accounts_user", "mfa_authenticator", "messages_app_delegation"},
+    ]
+
+
 def test_an_older_page_costs_what_the_first_costs(mailbox):
     rita, conversation, pages = mailbox
     client = signed_in(rita)
