@@ -76,6 +76,13 @@ def test_the_sender_does_not_hear_of_what_was_read(client, rita):
     assert told() == []
 
 
+def test_the_sender_does_not_hear_that_nobody_read_what_was_read_a_moment_ago(rita):
+    copy, now = make_copy(rita, text="x"), timezone.now()
+    Recipient.objects.update(state=State.READ, read_at=now)
+    assert deletion.delete([copy], rita, now=now, ip=None) == 1
+    assert told() == []
+
+
 @pytest.mark.parametrize("state", [State.RELEASING, State.DELIVERED, State.EXPIRED, State.RECALLED, State.DELETED])
 def test_what_is_not_in_the_portal_any_more_is_not_deleted(client, rita, state):
     copy = make_copy(rita, text="x", state=state)

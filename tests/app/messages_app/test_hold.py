@@ -11,6 +11,7 @@ from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Part, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing import unseal
+from messages_app.sealing.buckets import expiry_bucket
 from messages_app.sealing.errors import Unopenable
 from messages_app.sealing.stream import OpeningReader
 from messages_app.store import open_sealed
@@ -59,6 +60,7 @@ def test_a_held_copy_can_be_opened_by_its_own_wrap_with_headers_and_parts(keys):
     message = make_message(RAW)
     hold_all(message)
     recipient = message.recipients.get()
+    assert recipient.wraps.get().key_id == expiry_bucket(recipient.expires_at)
     key = unseal.recipient_key(recipient)
     headers = sealed_headers.unseal(key, recipient.message.sealed_headers)
     assert (headers["subject"], headers["from"]["name"], headers["has_attachments"]) == ("The deed", "Sam Moore", True)
