@@ -108,6 +108,8 @@ def unique(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
     Local parts count as written: another server may tell "Rita" from "rita",
     and a copy too many is better than one too few.
     """
+    if len(mailboxes) == 1:
+        return list(mailboxes)
     first: dict[tuple[str, str], Mailbox] = {}
     for mailbox in mailboxes:
         first.setdefault((mailbox.local, domain_of(mailbox.address)), mailbox)

@@ -58,9 +58,10 @@ def seal_whole(plaintext: bytes, key: bytes, associated_data: bytes) -> bytes:
     """
     if len(plaintext) > FIRST_PLAIN:
         raise ValueError("more than one segment")
-    salt, prefix = os.urandom(SALT), os.urandom(PREFIX)
+    drawn = os.urandom(SALT + PREFIX)
+    salt, prefix = drawn[:SALT], drawn[SALT:]
     cipher = _cipher(key, salt, associated_data)
-    return bytes([HEADER]) + salt + prefix + cipher.encrypt(_nonce(prefix, 0, last=True), plaintext, None)
+    return bytes([HEADER]) + drawn + cipher.encrypt(_nonce(prefix, 0, last=True), plaintext, None)
 
 
 class SealingWriter:
