@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
-from tests.harness import components
+from tests.harness import components, prepared
 
 E2E = Path(__file__).parent / "e2e"
 PREFIX = "needs "
 
 
 def pytest_configure() -> None:
-    """End by SIGTERM as by Ctrl-C: every server that was started is stopped."""
+    """End by SIGTERM as by Ctrl-C: every server that was started is stopped. Make a place for what stacks share."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    prepared.make_place()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,7 +50,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Remove the data directory that tests/settings.py made."""
+    """Remove the data directory that tests/settings.py made, and what stacks were prepared from."""
+    prepared.remove_place()
     directory = Path(os.environ.get("DATA_DIR", ""))
     if directory.name.startswith("postern-test-"):
         shutil.rmtree(directory, ignore_errors=True)

@@ -94,7 +94,8 @@ def main() -> int:
     if why := components.why_missing("postgresql"):
         run.leave_out(f"{why} (all app tests on PostgreSQL left out)")
     else:
-        with postgres() as server:
+        # No test of the app pulls the plug.
+        with postgres(fsync="off") as server:
             run.session("app tests (PostgreSQL)", ["tests/app", *COMPUTING], TEST_DATABASE_URL=server.url())
     run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *WAITING])
     return run.finish()

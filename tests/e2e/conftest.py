@@ -13,6 +13,7 @@ LATEST = """
 fields = ("address", "state", "reason", "reason_text", "failures", "next_attempt_at", "lease_until")
 chr(10).join(str([str(each) for each in row]) for row in Recipient.objects.order_by("-id").values_list(*fields)[:8])
 """
+STARTED = pytest.StashKey[dict]()
 
 
 @pytest.fixture(scope="session")
@@ -22,17 +23,29 @@ def net():
 
 
 @pytest.fixture(scope="session")
-def stacks(net):
-    """Start a Postern of each kind at first use, and keep it for the run."""
+def stacks(net, request):
+    """Start a Postern of each kind at first use, and keep it for the run; while no file uses it, it rests."""
     with contextlib.ExitStack() as running:
-        started = {}
+        started = request.config.stash[STARTED] = {}
 
         def get(kind):
             if kind not in started:
                 started[kind] = running.enter_context(stack(kind, net))
+            started[kind].resume()
             return started[kind]
 
         yield get
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Let every Postern rest at the end of a file."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            for each in item.config.stash.get(STARTED, {}).values():
+                each.pause()
 
 
 @pytest.fixture(params=KINDS)

@@ -42,8 +42,8 @@ def _answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Run a private PostgreSQL. initdb refuses root, so it runs as `postgres` where we are root."""
+def postgres(**options: str) -> Iterator[Postgres]:
+    """Run a private PostgreSQL, with `options` of its own. initdb refuses root: there it runs as `postgres`."""
     with private_directory("postgres", OWNER) as directory:
         data, port = directory / "data", free_port()
         run(
@@ -51,7 +51,7 @@ def postgres() -> Iterator[Postgres]:
             user=OWNER,
         )
         command = [components.require("postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port)]
-        command += [f"-c{name}={value}" for name, value in OPTIONS.items()]
+        command += [f"-c{name}={value}" for name, value in (OPTIONS | options).items()]
         with Process("postgres", command, log=directory.parent / f"{directory.name}.log", user=OWNER) as process:
             try:
                 process.wait_until(lambda: _answers(port))

@@ -147,10 +147,21 @@ class Process:
             self._child.wait(timeout=10)
         wait_for(lambda: not any(map(is_alive, killed)), f"all of {self.name} is gone", seconds=30)
 
+    def pause(self) -> None:
+        """Let the child stand still until it is resumed."""
+        if self.running:
+            os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the child go on, where it was paused."""
+        if self.running:
+            os.kill(self.pid, signal.SIGCONT)
+
     def ask_to_stop(self) -> None:
         """Send SIGTERM, and return at once."""
         if self.running:
             os.kill(self.pid, signal.SIGTERM)
+            self.resume()
 
     def stop(self, seconds: float = 10) -> None:
         """Ask the child to end, and kill it and what it left behind where it does not."""
@@ -203,7 +214,7 @@ def run(command: Sequence[str], *, user: str = "", env: Mapping[str, str] | None
     if user and os.geteuid() == 0:
         entry = pwd.getpwnam(user)
         as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    done = subprocess.run(command, capture_output=True, env=env, cwd=cwd, check=False, timeout=120, **as_user)
+    done = subprocess.run(command, capture_output=True, env=env, cwd=cwd, check=False, timeout=300, **as_user)
     if done.returncode:
         output = (done.stdout + done.stderr).decode(errors="replace")
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{output}")

@@ -20,6 +20,7 @@ from typing import Any
 from tests.harness.internet import Internet
 from tests.harness.postfix import Postfix, postfix
 from tests.harness.postgres import Postgres, postgres
+from tests.harness.prepared import prepare
 from tests.harness.processes import (
     NotInTimeError,
     Process,
@@ -96,6 +97,20 @@ class Stack:
     def kill(self, name: str) -> None:
         """Kill -9 the process `name` and all that it started."""
         self.processes[name].kill()
+
+    def pause(self) -> None:
+        """Let the timer and the workers stand still: nobody needs them now, and their sweeps cost time."""
+        for name in self._restless:
+            self.processes[name].pause()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for name in self._restless:
+            self.processes[name].resume()
+
+    @property
+    def _restless(self) -> list[str]:
+        return [name for name in self.processes if name not in {"web", "smtpd"}]
 
     def stop(self) -> None:
         """Stop everything, all at once."""
@@ -192,8 +207,8 @@ class Stack:
 
 
 @contextlib.contextmanager
-def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
-    """Run Postern; `extra` is added to the environment of all its processes."""
+def stack(kind: str, internet: Internet, *, only: Sequence[str] = (), **extra: str) -> Iterator[Stack]:
+    """Run Postern, or `only` those of its processes; `extra` is added to the environment of all."""
     with contextlib.ExitStack() as running:
         directory = running.enter_context(private_directory(kind))
         for name in ("logs", "tmp"):
@@ -203,15 +218,28 @@ def stack(kind: str, internet: Internet, **extra: str) -> Iterator[Stack]:
         server = _describe(kind, directory, internet, running.enter_context(sink()), urls | extra)
         server.running, server.database, server.broker = running, database, broker
         internet.public.leaf("localhost").write(directory, "smtpd")
-        run([sys.executable, "-c", PREPARE], env=server.env, cwd=REPOSITORY)
+        _prepare(server)
         internet.dns.zone.host(HOME_HOST, "127.0.0.1")
         running.callback(server.stop)
         server.ask(SETTLE, home=HOME, next_hop=f"{HOME_HOST}:{server.home_port}")
-        for process in server.processes.values():
-            process.start()
-        for name in server.processes:
+        started = only or list(server.processes)
+        for name in started:
+            server.processes[name].start()
+        for name in started:
             server.wait_until_ready(name)
         yield server
+
+
+def _prepare(server: Stack) -> None:
+    """Make tables, keys and static files, or copy them: a database server's tables can only be made."""
+
+    def make() -> None:
+        run([sys.executable, "-c", PREPARE], env=server.env, cwd=REPOSITORY)
+
+    if server.database:
+        make()
+    else:
+        prepare(server.directory / "data", make)
 
 
 def _stores(kind: str, running: contextlib.ExitStack) -> tuple[Postgres | None, Redis | None]:

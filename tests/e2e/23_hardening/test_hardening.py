@@ -51,9 +51,7 @@ def server(net):
     room = {"SMTPD_CONNECTIONS": str(2 * MANY), "SMTPD_CONNECTIONS_PER_CLIENT": str(2 * MANY)}
     port = free_port()
     places = {"SMTPD_SUBMISSIONS_LISTEN": f"127.0.0.1:{port}", "MESSAGE_SIZE_LIMIT": str(LIMIT)}
-    with stack("embedded", net, **room, **places) as running:
-        for name in ("worker", "beat", "web"):
-            running.kill(name)
+    with stack("embedded", net, only=["smtpd"], **room, **places) as running:
         assert listening(port)
         running.submissions_port = port
         yield running
