@@ -21,7 +21,7 @@
   /* Nothing of the mail stays on the screen. Not a reload: that would ask whether to send a form again. */
   const leave = () => window.location.replace(window.location.pathname + window.location.search);
 
-  const say = (which) => words.forEach((each) => (each.hidden = each.dataset.sessionWords !== which));
+  const say = (which) => words.forEach((each) => (each.hidden = !each.dataset.sessionWords.split(" ").includes(which)));
 
   const warn = () => {
     document.dispatchEvent(new Event("session-ends-soon"));
