@@ -63,7 +63,8 @@ class User(AbstractUser):
     @cached_property
     def has_second_factor(self) -> bool:
         """Return whether there is TOTP or a passkey, not recovery codes alone; a session has asked already."""
-        return self.authenticator_set.exclude(type=RECOVERY_CODES).exists()
+        factors = self.authenticator_set  # type: ignore[attr-defined]  # of allauth's model, which has no stubs
+        return bool(factors.exclude(type=RECOVERY_CODES).exists())
 
     def earlier_mail_is_locked(self, now: datetime) -> bool:
         """Return whether mail held before `earlier_mail_before` can't be opened at `now`."""
