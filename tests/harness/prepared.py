@@ -35,7 +35,7 @@ def prepare(data: Path, make: Callable[[], object]) -> None:
         made = place / "data"
         if not made.exists():
             make()
-            shutil.copytree(data, place / "copying")
+            shutil.copytree(data, place / "copying", dirs_exist_ok=True)
             (place / "copying").rename(made)
             return
     shutil.copytree(made, data)
