@@ -217,7 +217,8 @@ def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]], *, commit: bool) 
         for statement, values in statements:
             cursor.execute(statement, values)
         if commit:
-            raw.commit()
+            # Not the driver's own, which would wait for its answer, and the end of the pipeline for another.
+            cursor.execute("COMMIT", prepare=False)
 
 
 @contextmanager
