@@ -10,14 +10,19 @@ from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.core.internal.httpkit import get_client_ip
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware, PolicyParts
+from csp.utils import build_policy
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.functional import cached_property
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -50,6 +55,22 @@ class SecurityHeadersMiddleware:
             # Not "cookies": the browser stays known, and the words that say goodbye are in one.
             response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """Add the policy of the settings, written once; a page that has more to say is left to django-csp."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Return the response with the policy; a view's own header stands."""
+        said = self.get_policy_parts(request, response)
+        if said != PolicyParts() or getattr(response, "_csp_exempt", False):
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, self._policy)
+        return response
+
+    @cached_property
+    def _policy(self) -> str:
+        return build_policy()
 
 
 class MethodsMiddleware:

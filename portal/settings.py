@@ -78,8 +78,11 @@ _SQLITE = {
 if EMBEDDED:
     _database["OPTIONS"] = dict(_SQLITE)
 else:
-    _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 20}
-    # Asked as it leaves the pool: where PostgreSQL was restarted, each connection would fail one page or task.
+    from portal.watched import WatchedConnection
+
+    _pool = {"min_size": 1, "max_size": 20, "connection_class": WatchedConnection}
+    _database.setdefault("OPTIONS", {})["pool"] = _pool
+    # Looked at as it leaves the pool: where PostgreSQL was restarted, each connection would fail one page or task.
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
 if REDIS_URL:
@@ -204,7 +207,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.SecurityHeadersMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "portal.middleware.PolicyMiddleware",
     "portal.middleware.MethodsMiddleware",
     # Above whatever reads a cookie.
     "portal.content_host.ContentHostMiddleware",
