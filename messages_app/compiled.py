@@ -53,8 +53,10 @@ class ListSlot(Slot):
 
     def of(self, values: Mapping[str, Any], database: BaseDatabaseWrapper) -> str:
         """Return the list as text."""
-        each = [str(self.field.get_db_prep_value(value, database)) for value in values[self.name]]
-        return f"{{{','.join(each)}}}" if database.vendor == "postgresql" else dumps(each)
+        if database.vendor == "postgresql":
+            # As it writes them itself.
+            return f"{{{','.join(map(str, values[self.name]))}}}"
+        return dumps([str(self.field.get_db_prep_value(value, database)) for value in values[self.name]])
 
 
 @UUIDField.register_lookup
@@ -121,8 +123,8 @@ class Together:
             cursor.execute(sql, _bound(params, values, database))
             found: list[Row] = cursor.fetchall()
         rows: list[list[Row]] = [[] for _ in self._parts]
-        for number, *row in found:
-            rows[number].append(tuple(row))
+        for row in found:
+            rows[row[0]].append(row[1:])
         return [convert(of_part) for convert, of_part in zip(converters, rows, strict=True)]
 
     def _write(self, vendor: str) -> tuple[list[Callable[[list[Row]], list[Row]]], str, Row]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
@@ -14,7 +14,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from messages_app import audit, hold, store
+from messages_app.compiled import Slot
 from messages_app.models import Draft, DraftFile, Recipient
+from messages_app.readers import ForReader
 from messages_app.rules.states import IN_PORTAL
 from messages_app.sealing import draft_keys
 from messages_app.sealing.buckets import bucket_ends, expiry_bucket
@@ -63,6 +65,24 @@ def drafts_of(user: Any) -> QuerySet[Draft]:
     if not user.is_active or user.frozen_at is not None:
         return Draft.objects.none()
     return Draft.objects.filter(author=user.pk)
+
+
+class Begun(NamedTuple):
+    """What a message's page tells of a draft that answers it."""
+
+    reply_all: bool
+
+
+def begun(user: Any, recipient: Recipient) -> Begun | None:
+    """Return that `user` began a draft in answer to the copy `recipient`; None where they didn't."""
+    return next((Begun(*row) for row in _BEGUN.rows(user, copy=recipient.pk)), None)
+
+
+# Each page of a message asks it.
+_BEGUN = ForReader(
+    lambda user, copy: drafts_of(user).filter(answers=copy).order_by().values_list("reply_all")[:1],
+    copy=Slot("copy", Recipient._meta.pk),  # noqa: SLF001  # Django's documented API
+)
 
 
 def find(user: Any, recipient: Recipient) -> OpenDraft | None:

@@ -1,17 +1,16 @@
 """What a page of the inbox shows of a copy: one plain row of one query, with all that opens its headers."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 
 from messages_app.compiled import Row, Slot
+from messages_app.envelopes import Envelope, addresses_in
 from messages_app.loaded import loaded
 from messages_app.models import Gate, KeyWrap, Message, Recipient
 from messages_app.places import PAGE, Place, order_of, ordered
@@ -65,7 +64,7 @@ class Listed(_Columns):
     @property
     def addresses(self) -> tuple[str, ...]:
         """Return all addresses of its message's envelope."""
-        return tuple(json.loads(self.envelope) if isinstance(self.envelope, str) else self.envelope)
+        return addresses_in(self.envelope)
 
 
 _OF_GATE = ("recipient_id", "policy", "passed_at", "opens_at")
@@ -79,17 +78,6 @@ _PATHS = {
     "bucket": "wrap__key_id",
     "sealed_key": "wrap__sealed_key",
 }
-
-
-class _Addresses(Subquery):
-    """All that a subquery finds, as one value."""
-
-    template = "(SELECT json_group_array(address) FROM (%(subquery)s))"
-    output_field = cached_property(lambda _: TextField())
-
-    def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, Any]:
-        """Return an array."""
-        return self.as_sql(compiler, connection, template="ARRAY(%(subquery)s)")
 
 
 def page(user: Any, place: Place) -> list[Listed]:
@@ -112,8 +100,7 @@ def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Row]:
     shown = Recipient.objects.filter(pk__in=ordered(newest, "held_at", Place(side, **key)).values("pk"))
     # One at most.
     wrap = FilteredRelation("wraps", condition=Q(wraps__type=KeyWrap.Type.BUCKET))
-    envelope = Recipient.objects.filter(message=OuterRef("message")).order_by().values("address")
-    rows = shown.alias(wrap=wrap).annotate(envelope=_Addresses(envelope)).order_by(*order_of("held_at", side))
+    rows = shown.alias(wrap=wrap).annotate(envelope=Envelope()).order_by(*order_of("held_at", side))
     return rows.values_list(*(_PATHS.get(name, name) for name in Listed._fields))
 
 

@@ -443,7 +443,7 @@ def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Reci
 def is_alone(message: Message, user: Any) -> bool:
     """Return whether `user` has nothing else of the conversation, as with most messages."""
     about = {"conversation": message.conversation, "message": message.pk}
-    return not _OTHERS_RECEIVED.rows(user, **about) and not _OTHERS_WRITTEN.rows(user, **about)
+    return not any(_OTHERS.rows(user, **about))
 
 
 def _others_received(user: Any, conversation: Any, message: Any) -> QuerySet[Recipient, Any]:
@@ -487,4 +487,4 @@ _THREAD = {
     "conversation": _slot("conversation", Recipient, "conversation"),
     "message": _slot("message", Message, "id"),
 }
-_OTHERS_RECEIVED, _OTHERS_WRITTEN = ForReader(_others_received, **_THREAD), ForReader(_others_written, **_THREAD)
+_OTHERS = TogetherForReader(ForReader(_others_received, **_THREAD), ForReader(_others_written, **_THREAD))

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 # Lines up to which each size (1, 2, ...) does; static/css/mail.css has their heights. Above: 7, and it scrolls.
 _LINES = (6, 10, 14, 20, 27, 37)
+LARGEST = 1 + len(_LINES)
 # Characters of a line, and lines of an image, in a wide window and on a phone.
 _WIDE, _NARROW = 80, 34
 _IMAGE = 8

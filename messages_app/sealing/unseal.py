@@ -9,12 +9,15 @@ from cryptography.exceptions import InvalidTag
 from django.db.models import QuerySet
 
 from messages_app.compiled import Compiled, Slot
+from messages_app.envelopes import Envelope, addresses_in
 from messages_app.models import KeyWrap, Message, Recipient
 from messages_app.sealing import keystore
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Unopenable
 from messages_app.sealing.hpke import Binding
 from messages_app.sealing.private_keys import KeyPair
+
+_NO_WRAP = "there is no wrap: the copy was shredded, or was never theirs"
 
 
 class Wrap(NamedTuple):
@@ -68,8 +71,11 @@ def spool_key(message: Message) -> ContentKey:
 def recipient_key(recipient: Recipient) -> ContentKey:
     """Return the data key from this recipient's held copy. Raises `Unopenable`."""
     rows = _OF_COPY.rows(message=recipient.message_id, recipient=recipient.pk)
-    wrap = Wrap(recipient.pk, None, KeyWrap.Type.BUCKET, *rows[0]) if rows else None
-    return _opened(wrap, recipient.message)
+    if not rows:
+        raise Unopenable(_NO_WRAP)
+    key_id, sealed_key, envelope = rows[0]
+    wrap = Wrap(recipient.pk, None, KeyWrap.Type.BUCKET, key_id, sealed_key)
+    return open_wrap(wrap, recipient.message, addresses_in(envelope))
 
 
 def author_key(message: Message, user: Any) -> ContentKey:
@@ -83,13 +89,13 @@ def _first(message: Message, **whose: Any) -> ContentKey:
 
 def _opened(wrap: KeyWrap | Wrap | None, message: Message) -> ContentKey:
     if wrap is None:
-        raise Unopenable("there is no wrap: the copy was shredded, or was never theirs")
+        raise Unopenable(_NO_WRAP)
     return open_wrap(wrap, message, [address for (address,) in _ADDRESSES.rows(message=message.pk)])
 
 
 def _of_copy(message: Any, recipient: Any) -> QuerySet[KeyWrap, Any]:
     wraps = KeyWrap.objects.filter(message_id=message, recipient_id=recipient, type=KeyWrap.Type.BUCKET)
-    return wraps.order_by("pk").values_list("key_id", "sealed_key")[:1]
+    return wraps.order_by("pk").values_list("key_id", "sealed_key", Envelope())[:1]
 
 
 def _addresses(message: Any) -> QuerySet[Recipient, Any]:

@@ -22,7 +22,7 @@ from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
 from messages_app.rules import quotes
-from messages_app.rules.frames import FrameSizes, frame_sizes
+from messages_app.rules.frames import LARGEST, FrameSizes, frame_sizes
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
 from messages_app.sealing.errors import SealingError
@@ -36,6 +36,8 @@ THREAD = 20
 
 # In HTML that was sanitised only images have a source.
 _REMOTE_IMAGE = ' src="http'
+# So many characters of HTML are looked at first, to see how high it is: mostly they fill the largest frame.
+_BEGINNING = 2048
 
 
 class Frame(NamedTuple):
@@ -106,7 +108,7 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "attachments": attachments_of(source, opened),
         "others": _others(source, opened),
         "may_delete": deletion.may_delete(source.copy, source.user),
-        "draft": drafts.drafts_of(source.user).filter(answers=source.copy).only("reply_all").first(),
+        "draft": drafts.begun(source.user, source.copy),
         **_conversation(source, opened, timezone.now()),
     }
 
@@ -124,9 +126,21 @@ def _text(source: Source, opened: Opened, part: PartInfo) -> SafeString:
 
 def _frame(opened: Opened, part: PartInfo) -> Frame:
     html = body.read_text(opened, part)
-    seen = text_of(quotes.without(html, body.quoted(opened, html)))
-    sizes = frame_sizes(seen, images=len(opened.of_role(Part.Role.INLINE)))
-    return Frame(sizes, _REMOTE_IMAGE in html)
+    seen = quotes.without(html, body.quoted(opened, html))
+    return Frame(_sizes(seen, len(opened.of_role(Part.Role.INLINE))), _REMOTE_IMAGE in html)
+
+
+def _sizes(html: str, images: int) -> FrameSizes:
+    """Return the sizes of the frame: of a long body a beginning that fills the largest says enough."""
+    length = _BEGINNING
+    while length < len(html):
+        # Before a tag, so that none is taken for words.
+        beginning = html[: max(0, html.rfind("<", 0, length))]
+        sizes = frame_sizes(text_of(beginning), images=images)
+        if sizes.wide == LARGEST:
+            return sizes
+        length *= 4
+    return frame_sizes(text_of(html), images=images)
 
 
 def _written_at(opened: Opened) -> datetime:

@@ -8,6 +8,8 @@ from django.urls import reverse
 
 from messages_app import pickup, signals
 from messages_app.models import AuditEvent, Part
+from messages_app.render import text_of
+from messages_app.rules.frames import frame_sizes
 from messages_app.rules.states import State
 from tests.mailroom import RAW, File, make_copy, make_sent, make_user, read
 
@@ -33,6 +35,23 @@ def test_the_page_says_who_why_and_how_long(client, rita):
     for words in ("Offer", "Sam Home", "sam@home.example", "Otto", "Dear Rita", copy.reason_text, "29 days left"):
         assert words in page
     assert "Reply to all" in page
+
+
+@pytest.mark.parametrize(("html", "size"), [
+    ("<p>Dear Rita</p>", 1),
+    ("<p>Dear Rita</p>" * 400, 7),
+    ("<!--" + "x" * 3000 + "--><p>Dear Rita</p>", 1),
+    ("<style>" + "p {}\n" * 900 + "</style><p>Dear Rita</p>", 1),
+    ("<p><a href='https://home.example/" + "x" * 9000 + "'>Dear Rita</a></p>", 1),
+    ("x" * 2000, 5),
+    ("x" * 5000, 7),
+    ("<b></b>" * 2000 + "<p>Dear Rita</p>" * 60, 7),
+    ("<p>Dear Rita</p>" * 9 + "<b></b>" * 2000, 4),
+], ids=["short", "long", "comment", "style", "address", "text", "long text", "late", "early"])  # fmt: skip
+def test_a_frame_is_as_high_as_the_whole_of_its_body(client, rita, html, size):
+    frame = client.get(url("message", make_copy(rita, html=html))).context["frame"]
+    assert frame.sizes == frame_sizes(text_of(html), images=0)
+    assert frame.sizes.wide == size
 
 
 @pytest.mark.parametrize(("paragraphs", "said"), [(3, False), (60, True)])
