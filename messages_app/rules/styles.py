@@ -4,6 +4,7 @@ nh3 filters properties by name but not the `url()` and `var()` within their valu
 tinycss2 reads the values, and only known kinds of token pass.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -30,6 +31,7 @@ PROPERTIES = frozenset(
 _COLOURS = frozenset({"rgb", "rgba", "hsl", "hsla"})
 _GRADIENTS = frozenset({"linear-gradient", "radial-gradient"})
 _VALUES = frozenset({"dimension", "hash", "ident", "number", "percentage", "string", "whitespace"})
+_PLAIN = re.compile(r"[\w-]+")
 _IN_COLOUR = frozenset({"dimension", "number", "percentage", "whitespace"})
 _IN_GRADIENT = _IN_COLOUR | {"hash", "ident"}
 
@@ -65,15 +67,22 @@ def looks(style: str) -> list[Look]:
 def _look(node: Declaration) -> Look:
     """Return a declaration, without a value where it is not harmless; a background stays without its image."""
     harmless = [token for token in node.value if _harmless(token, node.lower_name)]
-    if len(harmless) < len(node.value) and node.lower_name != "background":
-        harmless = []
-    return Look(node.lower_name, tinycss2.serialize(harmless).strip(), bool(node.important))
+    if len(harmless) == len(node.value):
+        value = tinycss2.serialize(harmless).strip()
+    else:
+        kept = [token for token in harmless if token.type != "whitespace" and node.lower_name == "background"]
+        value = " ".join(tinycss2.serialize([token]) for token in kept)
+    # Where words meet that a comment parted, one is written between them: nothing that anybody means.
+    return Look(node.lower_name, "" if "/*" in value else value, bool(node.important))
 
 
 def _harmless(token: Node, name: str) -> bool:
     """Return whether a token of the property `name` can fetch nothing and refer to nothing."""
     if not isinstance(token, FunctionBlock):
-        return token.type in _VALUES or _divides(token)
+        # Escapes can make a word of what looks like a call: no browser takes it for one, and nobody writes it.
+        return _divides(token) or (
+            token.type in _VALUES and (token.type != "ident" or bool(_PLAIN.fullmatch(token.value)))
+        )
     if token.lower_name in _GRADIENTS and name.startswith("background"):
         return all(map(_in_gradient, token.arguments))
     return token.lower_name in _COLOURS and all(map(_in_colour, token.arguments))

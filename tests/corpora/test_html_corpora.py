@@ -23,8 +23,9 @@ FORBIDDEN_TAGS = {
     *("html", "head", "title", "frame", "frameset", "applet", "portal", "marquee"),
 }
 URL_ATTRIBUTES = {"a": "href", "img": "src"}
+OUR_CLASSES = {"mail-full", "mail-page", "mail-stack"}
 SAFE_URL = re.compile(r"(?:https?://|mailto:|cid:|data:image/(?:png|jpe?g|gif|webp);base64,)", re.IGNORECASE)
-UNSAFE_STYLE = re.compile(r"url|expression|import|@|\\|/\*|var\(|attr\(|image", re.IGNORECASE)
+UNSAFE_STYLE = re.compile(r"url|expression|import|@|\\|/\*|var\(|attr\(|(?<!background-)image", re.IGNORECASE)
 
 
 class Inspector(HTMLParser):
@@ -41,7 +42,9 @@ class Inspector(HTMLParser):
             self.check(tag, name, value or "")
 
     def check(self, tag, name, value):
-        if name.startswith("on") or name in {"id", "name", "class", "srcset", "background", "ping", "action"}:
+        if name == "class" and not set(value.split()) <= OUR_CLASSES:
+            self.faults.append(f"class {value}")
+        if name.startswith("on") or name in {"id", "name", "srcset", "background", "ping", "action"}:
             self.faults.append(name)
         if name in {"href", "src"} and (URL_ATTRIBUTES.get(tag) != name or not SAFE_URL.match(value)):
             self.faults.append(f"{tag} {name}={value}")

@@ -42,7 +42,7 @@ def shown(sheet: str, html: str) -> str:
         ("tr.x td { color: red }", "<table><tr class=x><td>a<tr><td>b</table>", '<td style="color:red">a'),
         ("tr.x td { color: red }", "<table><tr class=x><td>a<tr><td>b</table>", "<td>b"),
         # A colour behind an image that is not fetched stays.
-        (".a { background: #123 url(http://x/) no-repeat }", "<p class=a>b", '<p style="background:#123  no-repeat">b'),
+        (".a { background: #123 url(http://x/) no-repeat }", "<p class=a>b", '<p style="background:#123 no-repeat">b'),
         ('p { font-family: "A \\" B" }', "<p title=t>a", None),
     ],
 )
