@@ -82,7 +82,8 @@ def _understand(reply: replies.Reply) -> None:
     assert 0 < len(reply.lines) <= MOST_LINES
     assert all(len(line) <= LONGEST_LINE for line in reply.lines)
     assert reply.text.isprintable()
-    replies.wants_next_transaction(reply)
+    for after_others in (True, False):
+        replies.wants_next_transaction(reply, after_others=after_others)
     for phase in Phase:
         with contextlib.suppress(Malformed):
             if replies.judge_reply(phase, reply) and phase in {*replies.WHAT, *replies.EXPECTED}:
