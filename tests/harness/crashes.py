@@ -20,6 +20,8 @@ from tests.harness.postgres import OWNER, Postgres
 from tests.harness.processes import Process, private_directory, run, wait_for
 
 LONGEST = 180.0  # seconds that something is kept waiting
+# What stands before the text in the protocol's Parse message of a statement without a name: type, length, name.
+PARSE = 6
 MESSAGE_ID = re.compile(rb"^(?:Message-ID|In-Reply-To): *(<[^>]*>)", re.IGNORECASE | re.MULTILINE)
 WITHOUT_TLS = "250 mx.partner.example"
 SPARE = 20  # megabytes: a file of the journal, and a bit
@@ -95,10 +97,11 @@ class Peer:
 
 
 class Valve:
-    """A way to the database that, once armed, keeps back whatever answers the next COMMIT."""
+    """A way to the database that, once armed, keeps back the next COMMIT, or whatever answers it."""
 
     def __init__(self, port: int) -> None:
         self._back = port
+        self._before, self._held = threading.Event(), threading.Event()
         self._armed, self._shut, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -123,6 +126,9 @@ class Valve:
     def _forth(self, near: socket.socket, far: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while block := near.recv(65536):
+                if self._before.is_set() and b"COMMIT" in block:
+                    self._hold(block, near, far)
+                    break
                 if self._armed.is_set() and b"COMMIT" in block:
                     self._armed.clear()
                     self._shut.set()
@@ -130,6 +136,14 @@ class Valve:
         with contextlib.suppress(OSError):
             far.shutdown(socket.SHUT_RDWR)
         near.close()
+
+    def _hold(self, block: bytes, near: socket.socket, far: socket.socket) -> None:
+        """Let pass what comes before COMMIT in `block`, and nothing more until the client is gone."""
+        self._before.clear()
+        far.sendall(block[: block.index(b"COMMIT") - PARSE])
+        self._held.set()
+        while near.recv(65536):
+            pass
 
     def _back_again(self, far: socket.socket, near: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -145,10 +159,18 @@ class Valve:
         """Keep back the answer of the next COMMIT, and everything after it."""
         self._armed.set()
 
+    def arm_before(self) -> None:
+        """Keep back the next COMMIT, so that what was written before it never counts."""
+        self._before.set()
+
+    def wait_until_held(self) -> None:
+        """Wait until a COMMIT is kept back. Raises AssertionError where none comes."""
+        assert self._held.wait(LONGEST), "nobody committed"
+
     def open(self) -> None:
         """Let everything pass again."""
-        self._armed.clear()
-        self._shut.clear()
+        for event in (self._armed, self._shut, self._before, self._held):
+            event.clear()
 
     def close(self) -> None:
         """Listen no more."""

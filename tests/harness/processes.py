@@ -194,12 +194,16 @@ def family(pid: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether there is such a process, and not only what its parent has yet to ask for."""
+    """Return whether there is such a process, and not only what its parent has yet to ask for.
+
+    Its first thread can be gone before the others, which hold its ports a moment longer.
+    """
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state not in {"Z", "X"}
+    return state not in {"Z", "X"} or threads > 1
 
 
 def kib(pid: int, what: str) -> int:

@@ -100,9 +100,11 @@ class Crashes:
         try:
             yield promise
         finally:
+            # Whatever went wrong, the stages after this one have an intake.
+            self.valve.open()
+            self.kill("smtpd")
             client.join(timeout=40)
-        self.valve.open()
-        self.postern.start("smtpd")
+            self.postern.start("smtpd")
         assert self.ledger.say(promise, data)
 
 
@@ -128,10 +130,10 @@ def in_data(crashes):
 
 def before_the_commit(crashes):
     """Kill intake when everything is written, and the transaction is still open."""
+    crashes.valve.arm_before()
     with crashes.handing_over("before the commit", LARGE) as promise:
-        with nobody_writes(crashes.url, "messages_app_recipient"):
-            wait_for_writer(crashes.url, "messages_app_recipient")
-            crashes.kill("smtpd")
+        crashes.valve.wait_until_held()
+        crashes.kill("smtpd")
         assert crashes.postern.recipients(promise.address) == []
 
 
