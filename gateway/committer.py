@@ -1,6 +1,7 @@
 """One thread that commits: what waits while a commit runs is the next group."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
@@ -16,6 +17,9 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 GROUP = 64  # messages in one commit at most
+# Where the last group was one of several, the next is, too, if it waits a moment: each commit has its price,
+# whatever its size. A client that is alone never waits for company.
+COMPANY_SECONDS = 0.002
 _IDLE_SECONDS = 60.0  # then the database connection is given back
 
 
@@ -41,9 +45,12 @@ class Committer(Generic[T]):
         has_landed: Callable[[T], bool],
         settle: Callable[[Sequence[tuple[T, End]]], None],
         turn: Turn | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._commit = commit
         self._turn = turn or Turn()
+        self._sleep = sleep
+        self._had_company = False
         self._has_landed = has_landed
         self._settle = settle
         self._queue: SimpleQueue[T | None] = SimpleQueue()
@@ -67,6 +74,7 @@ class Committer(Generic[T]):
         while open_:
             group, open_ = self._next_group()
             if group:
+                self._had_company = len(group) > 1
                 try:
                     self._end(group)
                 finally:
@@ -89,12 +97,17 @@ class Committer(Generic[T]):
                 if item is None:
                     return group, False
                 if not group:
+                    self._wait_for_company()
                     self._turn.take()
                 group.append(item)
         except Empty:
             if not group:
                 connections.close_all()
         return group, True
+
+    def _wait_for_company(self) -> None:
+        if self._had_company:
+            self._sleep(COMPANY_SECONDS)
 
     def _end(self, group: Sequence[T]) -> None:
         """Commit the group; when that fails, each alone: one bad message must not fail the others."""
