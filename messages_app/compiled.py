@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from json import dumps
-from typing import Any
+from typing import Any, Self
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -25,6 +25,11 @@ class Slot(Value):
     def __init__(self, name: str, field: "Field[Any, Any]") -> None:
         super().__init__(None, output_field=field)
         self.name = name
+
+    @classmethod
+    def like(cls, name: str, model: Any, field: str) -> Self:
+        """Return a place for values as `field` of `model` has them."""
+        return cls(name, model._meta.get_field(field))  # noqa: SLF001  # Django's documented API
 
     def as_sql(self, *_: Any) -> tuple[str, Any]:
         """Return a placeholder, whose parameter is this slot itself."""
@@ -90,10 +95,7 @@ class Compiled:
         database = connections[DEFAULT_DB_ALIAS]
         convert, sql, params = self.written(database.vendor)
         bound = [value for values in each for value in _bound(params, values, database)]
-        with database.cursor() as cursor:
-            cursor.execute(_united(sql, len(each)), bound)
-            found: list[Row] = cursor.fetchall()
-        return convert(found)
+        return convert(_fetch(database, _united(sql, len(each)), bound))
 
     def _write(self, _vendor: str) -> tuple[Callable[[list[Row]], list[Row]], str, Row]:
         """Return what makes Python's values of the database's, the SQL, and its parameters."""
@@ -119,11 +121,8 @@ class Together:
         """Return the rows of each part for `values`, one for each slot's name."""
         database = connections[DEFAULT_DB_ALIAS]
         converters, sql, params = self._written(database.vendor)
-        with database.cursor() as cursor:
-            cursor.execute(sql, _bound(params, values, database))
-            found: list[Row] = cursor.fetchall()
         rows: list[list[Row]] = [[] for _ in self._parts]
-        for row in found:
+        for row in _fetch(database, sql, _bound(params, values, database)):
             rows[row[0]].append(row[1:])
         return [convert(of_part) for convert, of_part in zip(converters, rows, strict=True)]
 
@@ -132,6 +131,13 @@ class Together:
         converters, texts, params = zip(*(part.written(vendor) for part in self._parts), strict=True)
         parts = (f"SELECT {n} AS number, part{n}.* FROM ({sql}) AS part{n}" for n, sql in enumerate(texts))  # noqa: S608  # Django wrote `sql`
         return list(converters), " UNION ALL ".join(parts), tuple(chain.from_iterable(params))
+
+
+def _fetch(database: BaseDatabaseWrapper, sql: str, params: Sequence[Any]) -> list[Row]:
+    with database.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: list[Row] = cursor.fetchall()
+    return found
 
 
 def _united(sql: str, times: int) -> str:

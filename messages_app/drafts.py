@@ -81,7 +81,7 @@ def begun(user: Any, recipient: Recipient) -> Begun | None:
 # Each page of a message asks it.
 _BEGUN = ForReader(
     lambda user, copy: drafts_of(user).filter(answers=copy).order_by().values_list("reply_all")[:1],
-    copy=Slot("copy", Recipient._meta.pk),  # noqa: SLF001  # Django's documented API
+    copy=Slot.like("copy", Recipient, "id"),
 )
 
 

@@ -104,12 +104,7 @@ def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Row]:
     return rows.values_list(*(_PATHS.get(name, name) for name in Listed._fields))
 
 
-def _slot(name: str, field: str) -> Slot:
-    model: Any = Recipient
-    return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # Django's documented API
-
-
 # (held_at, pk), as in `order_of`.
 _KEY = itemgetter(1, 0)
-_SLOTS = {name: _slot(name, field) for name, field in {"at": "held_at", "pk": "id"}.items()}
+_SLOTS = {name: Slot.like(name, Recipient, field) for name, field in {"at": "held_at", "pk": "id"}.items()}
 _PAGES = {side: ForReader(partial(_page, side=side), **_SLOTS) for side in ("", "lt", "gt")}

@@ -11,11 +11,6 @@ from messages_app.models import Gate, Message, Part, Recipient
 from messages_app.readers import ForReader
 from messages_app.rules.states import State
 
-
-def _slot(name: str, model: Any, field: str) -> Slot:
-    return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # Django's documented API
-
-
 _OF_COPY, _OF_GATE = columns_of(Recipient), columns_of(Gate)
 # A message as it was accepted may be large, and its page doesn't need it.
 _OF_MESSAGE = columns_of(Message, but="sealed_raw")
@@ -72,9 +67,9 @@ def part_content(message: UUID, number: int) -> list[Any]:
     return [content for (content,) in _CONTENT.rows(message=message, number=number)]
 
 
-_PK = _slot("pk", Recipient, "id")
+_PK = Slot.like("pk", Recipient, "id")
 _COPIES, _READ = ForReader(_copies, pk=_PK), ForReader(_read, pk=_PK)
-_MESSAGE, _NUMBER = _slot("message", Message, "id"), _slot("number", Part, "number")
+_MESSAGE, _NUMBER = Slot.like("message", Message, "id"), Slot.like("number", Part, "number")
 _PARTS = Compiled(
     lambda message: Part.objects.filter(message_id=message).order_by("number").values_list(*PartRow._fields),
     message=_MESSAGE,

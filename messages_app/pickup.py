@@ -62,10 +62,6 @@ _GATE = ("policy", "passed_at", "opens_at")
 _LISTED = (*_COPY, *(f"message__{name}" for name in _MESSAGE), *(f"gate__{name}" for name in _GATE))
 
 
-def _slot(name: str, model: Any, field: str) -> Slot:
-    return Slot(name, model._meta.get_field(field))  # noqa: SLF001  # Django's documented API
-
-
 class NotReadable(Exception):  # noqa: N818, reads as what the copy is
     """The copy can't be opened now; `standing` says why."""
 
@@ -478,13 +474,13 @@ def _opened_gate(now: datetime) -> Q:
     return Q(gate=None) | passed & (Q(gate__opens_at=None) | Q(gate__opens_at__lte=now))
 
 
-_NOW = _slot("now", Recipient, "expires_at")
-_CONVERSATIONS = ListSlot("ids", Recipient._meta.get_field("conversation"))  # noqa: SLF001  # as above
+_NOW = Slot.like("now", Recipient, "expires_at")
+_CONVERSATIONS = ListSlot.like("ids", Recipient, "conversation")
 _NUMBERS = TogetherForReader(
     *(ForReader(build, ids=_CONVERSATIONS, now=_NOW) for build in (_received_in, _written_in, _waiting))
 )
 _THREAD = {
-    "conversation": _slot("conversation", Recipient, "conversation"),
-    "message": _slot("message", Message, "id"),
+    "conversation": Slot.like("conversation", Recipient, "conversation"),
+    "message": Slot.like("message", Message, "id"),
 }
 _OTHERS = TogetherForReader(ForReader(_others_received, **_THREAD), ForReader(_others_written, **_THREAD))

@@ -80,5 +80,5 @@ def note_no_owners(user: Any) -> None:
     setattr(user, _KNOWN, [])
 
 
-_DELEGATE = Slot("user", Delegation._meta.get_field("delegate"))  # noqa: SLF001  # Django's documented API
+_DELEGATE = Slot.like("user", Delegation, "delegate")
 _OPEN = Compiled(lambda user: Delegation.objects.open_to_key(user).order_by().values_list("pk"), user=_DELEGATE)

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from messages_app.models import Message
 from messages_app.sealing.content import ContentKey
-from messages_app.sealing.hpke import SUITE, group_info, wrap_info
-from messages_app.sealing.seal import trusted_bucket
+from messages_app.sealing.hpke import SUITE, group_info
+from messages_app.sealing.seal import binding, trusted_bucket
 
 GROUP_KEY = 32
 NONCE = 12
@@ -33,15 +33,8 @@ class Group:
         1,168 bytes of the group's key by HPKE, then nonce (12), data key and tag (16). `recipients` are all
         addresses of the envelope. Asks the database once a bucket. Raises `UntrustedBucket` or `RingError`.
         """
-        binding = wrap_info(
-            message_id=message.pk,
-            kind=kind,
-            bucket_id=bucket_id,
-            owner="",
-            reverse_path=message.reverse_path,
-            recipients=recipients,
-        )
-        return self._key(kind, bucket_id).seal(content_key.dek, binding)
+        bound_to = binding(message, recipients, kind=kind, bucket_id=bucket_id)
+        return self._key(kind, bucket_id).seal(content_key.dek, bound_to)
 
     def _key(self, kind: str, bucket_id: str) -> "_GroupKey":
         found = self._keys.get((kind, bucket_id))

@@ -34,19 +34,16 @@ def wrap(
     is "recipient:<uuid>", "author:<pk>", or "" for the spool, and fills the row's
     column. Asks the database once a bucket. Raises `UntrustedBucket` or `RingError`.
     """
-    sealed = seal_key(
-        content_key, message=message, recipients=recipients, kind=type.value, bucket_id=bucket_id, owner=owner
-    )
+    info = binding(message, recipients, kind=type.value, bucket_id=bucket_id, owner=owner)
+    sealed = SUITE.encrypt(content_key.dek, trusted_bucket(bucket_id), info)
     row = KeyWrap(message=message, type=type, key_id=bucket_id, sealed_key=sealed)
     _own(row, owner)
     return row
 
 
-def seal_key(
-    content_key: ContentKey, *, message: Message, recipients: Sequence[str], kind: str, bucket_id: str, owner: str = ""
-) -> bytes:
-    """Return what `wrap` puts into its row. Raises `UntrustedBucket` or `RingError`."""
-    info = wrap_info(
+def binding(message: Message, recipients: Sequence[str], *, kind: str, bucket_id: str, owner: str = "") -> bytes:
+    """Return what the wrap of a data key of `message` is bound to."""
+    return wrap_info(
         message_id=message.pk,
         kind=kind,
         bucket_id=bucket_id,
@@ -54,7 +51,6 @@ def seal_key(
         reverse_path=message.reverse_path,
         recipients=recipients,
     )
-    return SUITE.encrypt(content_key.dek, trusted_bucket(bucket_id), info)
 
 
 def _own(row: KeyWrap, owner: str) -> None:

@@ -103,7 +103,7 @@ def _addresses(message: Any) -> QuerySet[Recipient, Any]:
 
 
 # Each page of a message asks both.
-_MESSAGE = Slot("message", Message._meta.pk)  # noqa: SLF001  # Django's documented API
-_RECIPIENT = Slot("recipient", Recipient._meta.pk)  # noqa: SLF001  # as above
+_MESSAGE = Slot.like("message", Message, "id")
+_RECIPIENT = Slot.like("recipient", Recipient, "id")
 _OF_COPY = Compiled(_of_copy, message=_MESSAGE, recipient=_RECIPIENT)
 _ADDRESSES = Compiled(_addresses, message=_MESSAGE)

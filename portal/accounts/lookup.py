@@ -48,7 +48,7 @@ class EvenBackend(AuthenticationBackend):
 
 
 _COLUMNS = columns_of(User)
-_KEY = Slot("pk", User._meta.pk)  # noqa: SLF001  # Django's documented API
+_KEY = Slot.like("pk", User, "id")
 _FACTORS = Authenticator.objects.filter(user=models.OuterRef("pk")).exclude(type=RECOVERY_CODES)
 _BY_KEY = Compiled(
     lambda pk: User.objects.filter(pk=pk).values_list(
