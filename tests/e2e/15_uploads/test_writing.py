@@ -1,9 +1,8 @@
 """A reply on a slow line, with too much in it, left half-way, and taken back: nothing of it is lost."""
 
 import contextlib
-import os
 import re
-import signal
+import sqlite3
 
 import pytest
 from playwright.sync_api import expect
@@ -11,6 +10,7 @@ from playwright.sync_api import expect
 from tests.harness import pickup
 from tests.harness.browser import reader
 from tests.harness.internet import DEFECTS
+from tests.harness.processes import wait_for
 from tests.harness.tours.reader import AWAY
 from tests.harness.tours.walker import Walker
 
@@ -245,14 +245,34 @@ def test_signing_out_in_one_window_takes_the_mail_off_the_others(write, account)
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
 
 
+def is_free(database):
+    """Return whether nobody is writing to the SQLite file `database`."""
+    with contextlib.closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+
+def stands_outside_of_transactions(postern):
+    """Let the worker stand still where it keeps nobody from writing; return whether it does."""
+    worker = postern.processes[postern.worker]
+    worker.pause()
+    free = all(map(is_free, (postern.directory / "data").glob("*.sqlite3")))
+    if not free:
+        worker.resume()
+    return free
+
+
 @contextlib.contextmanager
-def still(process):
+def still(postern):
     """Let nothing leave meanwhile, however slow this machine is."""
-    os.killpg(process.pid, signal.SIGSTOP)
+    wait_for(lambda: stands_outside_of_transactions(postern), "the worker stands still and holds no lock", seconds=60)
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGCONT)
+        postern.processes[postern.worker].resume()
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -260,7 +280,7 @@ def test_a_reply_can_be_taken_back_before_it_leaves(write, account, file, javasc
     page = write(javascript=javascript)
     choose(page, file("notes.txt", 10))
     walker, _address, _state = account
-    with still(walker.postern.processes[walker.postern.worker]):
+    with still(walker.postern):
         press(page, "Send")
         page.wait_for_url("**/sent/**")
         press(page, "Undo")
