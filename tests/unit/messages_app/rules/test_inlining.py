@@ -26,6 +26,19 @@ def shown(sheet: str, html: str) -> str:
         ("p { color: red }", "<p style=color:blue>a", '<p style="color:red;color:blue">a'),
         ("p { color: red !important }", "<p style='color:blue'>a", '<p style="color:blue;color:red">a'),
         ("p { color: red !important }", "<p style='color:blue !important'>a", '<p style="color:blue">a'),
+        (
+            "p { font-family: a !important }",
+            "<p style='font-family: &quot;b&quot; !important'>c",
+            '<p style="font-family:&quot;b&quot;">c',
+        ),
+        # An id is heavier than a class, and what stands around has its weight.
+        ("#a { color: red } .b { color: blue }", "<p id=A class=b>c", '<p style="color:blue;color:red">c'),
+        ("div p { color: red } p { color: blue }", "<div><p>c", '<p style="color:blue;color:red">c'),
+        # The first of two attributes counts.
+        ("p { color: red }", "<p style='color:blue' style='color:green'>a", '<p style="color:red;color:blue">a'),
+        ("* { color: red }", "<p>a", '<p style="color:red">a'),
+        ('p { font-family: "A B" }', "<p>a", '<p style="font-family:&quot;A B&quot;">a'),
+        ("p { color: red }", "<p style='font-family: \"A\"'>a", '<p style="color:red;font-family:&quot;A&quot;">a'),
         ("p { color: red }", "<p data-style='x'>a", '<p style="color:red">a'),
         ("#p { color: red }", "<p id=p>a</p>", '<p style="color:red">a'),
         ("*[class=q] { color: red }", "<p class=q>a</p>", '<p style="color:red">a'),
@@ -41,6 +54,8 @@ def shown(sheet: str, html: str) -> str:
         (".box .x p { color: red }", "<div class=x><div class=box><p>a", "<p>a"),
         ("tr.x td { color: red }", "<table><tr class=x><td>a<tr><td>b</table>", '<td style="color:red">a'),
         ("tr.x td { color: red }", "<table><tr class=x><td>a<tr><td>b</table>", "<td>b"),
+        (".box p { color: red } i { color: blue }", "<div class=box><p>a", '<p style="color:red">a'),
+        (".box p { color: red }", "<br class=box><p>a", "<p>a"),
         # A colour behind an image that is not fetched stays.
         (".a { background: #123 url(http://x/) no-repeat }", "<p class=a>b", '<p style="background:#123 no-repeat">b'),
         ('p { font-family: "A \\" B" }', "<p title=t>a", None),
@@ -102,6 +117,16 @@ def test_what_could_ask_or_depends_on_the_place_is_left_out(sheet):
             "<div class=only style='display:none'>a",
             '<div style="display:none">a',
         ),
+        (
+            "@media (max-width: 600px) { .i { width: 100%; display: block } }",
+            "<img class=i>",
+            '<img class="mail-full">',
+        ),
+        # Nothing that makes it wider or puts it below: a part of the line, and a word among words.
+        ("@media (max-width: 600px) { p { width: 30% } b { display: inline } }", "<p>a<b>c", "<p>a<b>c</b></p>"),
+        # What holds everywhere is no word on phones, and what holds nowhere says nothing.
+        ("div { display: block; width: 50% }", "<div>b", '<div style="display:block;width:50%">b'),
+        ("@media (max-width: 600px) { @media (min-width: 480px) { p { display: block } } }", "<p>a", "<p>a"),
         # Columns that share a line of a phone too.
         (
             "@media (min-width: 480px) { .col { width: 50% !important } }",
@@ -114,6 +139,7 @@ def test_what_could_ask_or_depends_on_the_place_is_left_out(sheet):
         ("", "<table width=600><tr><td>a", '<table class="mail-full" width="600">'),
         ("", "<div style='max-width:600px;min-width: 300px'>a", 'class="mail-full">a'),
         ("", "<table width=100><tr><td>a", '<table width="100">'),
+        ("", "<table><tr><td width=600>a", '<td width="600">'),
         ("", "<p class='mail-full other'>a", '<p class="mail-full">a'),
     ],
 )
@@ -133,6 +159,10 @@ def test_what_a_mail_says_for_phones_becomes_a_word_of_ours(sheet, html, look):
         ),
         ("<html dir=rtl lang=ar><body>a", '<div dir="rtl" lang="ar">a'),
         ("<html dir=rtl><body dir=ltr>a", '<div dir="ltr">a'),
+        ("<html dir=rtl><html dir=ltr><body>a", '<div dir="rtl">a'),
+        ("<style>body { width: 600px; display: none; color: red }</style><body>a", '<div style="color:red">a'),
+        ('<style>body { font-family: "A B" }</style><body>a', '<div style="font-family:&quot;A B&quot;">a'),
+        ("<body lang='d\"e'>a", '<div lang="d&quot;e">a'),
         ("<body bgcolor=000066 text=fff>a", "background-color:#000066;color:#fff"),
         ("<body link=red>a<a>b", '<a style="color:red" '),
         ("<body bgcolor='url(http://x/)' background=http://x/>a", "a"),
@@ -165,6 +195,11 @@ def test_what_a_sheet_adds_is_bounded():
     sheet = "<style>b { font-family: " + "a" * 1900 + " }</style>"
     source = sheet + "<b>" * 4000
     assert len(inline(source)) < len(source) + 1100 * 1024
+
+
+def test_an_element_keeps_its_own_style_where_a_sheet_would_make_it_too_long():
+    found = shown("p { font-family: " + "b" * 3000 + " }", f"<p style='color:red;font-family:{'a' * 1500}'>c")
+    assert found.startswith('<p style="color:red;font-family:aa')
 
 
 @pytest.mark.parametrize(

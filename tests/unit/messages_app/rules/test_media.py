@@ -12,6 +12,8 @@ from messages_app.rules.media import DESK, PHONE, holds
         ("screen", True, True),
         ("only screen and (min-width:480px)", True, False),
         ("only screen and (max-width: 600px)", False, True),
+        (f"(min-width: {DESK}px)", True, False),
+        (f"(max-width: {PHONE}px)", False, True),
         ("(max-device-width:480px)", False, True),
         ("(min-width: 30em) and (max-width: 1200px)", True, False),
         ("screen and (max-width: 30rem), print", False, True),
