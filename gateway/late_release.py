@@ -26,7 +26,7 @@ from gateway.models import DomainHistory
 from gateway.routes import RouteTable
 from gateway.rules import late_release as rules
 from gateway.rules.late_release import End
-from gateway.rules.outcome import History, Verdict
+from gateway.rules.outcome import UNREACHABLE, History, Verdict
 from gateway.rules.routing import Decision, Route
 from gateway.rules.tls import OnTLSFailure
 from messages_app import audit, retention, signals
@@ -53,7 +53,7 @@ class Opened(Exception):  # noqa: N818, it says what happened
 
 
 def waiting(now: datetime) -> QuerySet[Recipient]:
-    """Return the copies that may be delivered late: held for want of TLS alone, and unopened.
+    """Return the copies that may be delivered late: held for want of TLS alone, or of any answer, and unopened.
 
     Not what its sender asked to be treated otherwise than mail is, nor what waits
     for its reader to prove more than a mailbox.
@@ -121,7 +121,7 @@ def _claim(pk: UUID) -> Recipient | None:
 
 def _try(recipient: Recipient, route: Route, connections: Connections) -> bool:
     """Try one claimed copy; return False where its domain shows no verified TLS."""
-    if not _is_wanted(route):
+    if not _is_wanted(route, recipient.reason):
         _keep(recipient, timezone.now() + DAY)
         return True
     started_at = timezone.now()
@@ -142,10 +142,14 @@ def _try(recipient: Recipient, route: Route, connections: Connections) -> bool:
     return report.tls_verified
 
 
-def _is_wanted(route: Route) -> bool:
-    """Return whether today's policy would deliver such a message, and hold it only for want of TLS."""
+def _is_wanted(route: Route, reason: str) -> bool:
+    """Return whether today's policy would deliver such a message, and hold it only for the `reason` that it lies here.
+
+    What nobody answered for may go whatever the policy makes of want of TLS: that was not met.
+    """
     delivers = route.decision is Decision.DELIVER and not route.home
-    return delivers and route.policy.late_release and route.policy.on_tls_failure is OnTLSFailure.PORTAL
+    holds = reason == UNREACHABLE or route.policy.on_tls_failure is OnTLSFailure.PORTAL
+    return delivers and route.policy.late_release and holds
 
 
 def _job(recipient: Recipient, route: Route) -> delivery.Job:

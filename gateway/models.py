@@ -143,6 +143,9 @@ class DomainPolicy(models.Model):
         null=True, blank=True, help_text="how long a sticky domain is retried; default 1 h"
     )
     max_queue = models.DurationField(null=True, blank=True, help_text="how long to retry; default 5 days")
+    portal_after = models.DurationField(
+        null=True, blank=True, help_text="how long nobody may answer before the portal is used; default never"
+    )
     hold_oversize = models.BooleanField(default=True)
     late_release = models.BooleanField(
         default=True, help_text="deliver held mail that nobody has opened, once TLS can be had"

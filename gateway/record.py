@@ -22,7 +22,7 @@ from gateway.delivery import Report
 from gateway.models import DomainHistory
 from gateway.record_taken import Tried, taken_together
 from gateway.rules import retry
-from gateway.rules.outcome import Action, History, Verdict
+from gateway.rules.outcome import Action, History, Verdict, asked_to_come_again
 from gateway.rules.routing import Route
 from messages_app import audit, hold, signals
 from messages_app.models import Attempt, Message, Recipient
@@ -182,7 +182,17 @@ def _history(recipient: Recipient, route: Route, *, sticky: bool) -> History:
         delay_warned=recipient.delayed_notified_at is not None,
         home=route.home,
         ambiguous_wait=timedelta(seconds=settings.AMBIGUOUS_RETRY_SECONDS),
+        last_put_off_at=_last_put_off(recipient) if route.policy.portal_after else None,
     )
+
+
+def _last_put_off(recipient: Recipient) -> datetime | None:
+    """Return when a host last asked for this copy, over verified TLS, to come again; None where none did."""
+    attempts = recipient.attempts.filter(outcome=Action.RETRY).order_by("-started_at", "-pk")
+    for ended_at, evidence in attempts.values_list("ended_at", "evidence"):
+        if asked_to_come_again(evidence):
+            return ended_at
+    return None
 
 
 def _is_sticky(domain: str, now: datetime) -> bool:

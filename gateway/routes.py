@@ -78,6 +78,7 @@ def _policy(row: DomainPolicy, anchors: Anchors) -> Policy:
         on_tls_failure=OnTLSFailure(row.on_tls_failure),
         tls_grace=row.tls_grace or retry.TLS_GRACE,
         max_queue=row.max_queue or retry.MAX_QUEUE,
+        portal_after=row.portal_after or None,
         hold_oversize=row.hold_oversize,
         late_release=row.late_release,
         anchors=anchors,

@@ -10,7 +10,7 @@ from messages_app.bidi import isolated
 RETURNED = "returned"
 
 # Why a copy may be kept though its mail server would have taken it over TLS, as far as anybody knows.
-NOT_FOR_WANT_OF_TLS = frozenset({"portal-only", "oversize", "refused", "by-hand", "delegate", "not_me"})
+NOT_FOR_WANT_OF_TLS = frozenset({"portal-only", "oversize", "refused", "by-hand", "delegate", "not_me", "unreachable"})
 
 # By the reason of a recipient: a result type of RFC 8460, or a word of gateway.rules.
 WORDS = {
@@ -32,6 +32,7 @@ WORDS = {
     "unfit": gettext_noop("The receiving mail server does not take messages of this kind."),
     "refused": gettext_noop("The receiving mail server refused the message."),
     "expired": gettext_noop("It could not be delivered in the time allowed."),
+    "unreachable": gettext_noop("The receiving mail server could not be reached for a long time."),
     "by-hand": gettext_noop("The people who look after this portal chose to keep it here."),
     "dropped": gettext_noop("The people who look after this portal took it out; it was not delivered."),
     "internal": gettext_noop("Something went wrong inside this portal, time after time; it was not sent."),

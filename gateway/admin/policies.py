@@ -14,6 +14,7 @@ from gateway.admin.cleaning import cleaned
 from gateway.models import DomainPolicy
 from gateway.rules.patterns import normal_match, normal_pattern
 from gateway.rules.pins import normal_pins
+from gateway.rules.retry import MAX_QUEUE
 from gateway.rules.tls import Level, OnTLSFailure
 from messages_app.audit import Event
 from messages_app.rules.gate import FirstContactPolicy
@@ -69,6 +70,7 @@ LABELS = {
     "pins": "Fingerprints (SHA-256)",
     "tls_grace": "Time to wait for TLS",
     "max_queue": "Time in the queue",
+    "portal_after": "Time without an answer before the portal is used",
     "hold_oversize": "Hold what is too big",
     "late_release": "Deliver held mail late",
     "cool_down": "Time between registration and reading",
@@ -82,6 +84,9 @@ HELP = {
     "Compare them with your partner by another way than mail.",
     "tls_grace": f"How long to keep trying where TLS used to work and suddenly does not. Empty: 1 hour. {DURATION}",
     "max_queue": f"How long to keep trying at all. Empty: 5 days. {DURATION}",
+    "portal_after": "How long nobody may answer there before a message is held in the portal. Empty: never; "
+    "the sender is told when the time in the queue is over. A server that asks to come again is tried to the end. "
+    f"{DURATION}",
     "hold_oversize": "Hold in the portal what the other server finds too big. Otherwise it bounces.",
     "late_release": "Deliver what was held for want of TLS once it can be had, if nobody has opened it.",
     "cool_down": "Who registered reads only after this long, so that an alarm comes in time. Empty: at once. "
@@ -151,6 +156,13 @@ class PolicyForm(_PolicyForm):
         """Return the time, which can't be negative."""
         return _not_negative(self.cleaned_data["max_queue"])
 
+    def clean_portal_after(self) -> timedelta | None:
+        """Return the time, which is longer than none: whoever is down for a moment is no reason for the portal."""
+        value: timedelta | None = self.cleaned_data["portal_after"]
+        if value is not None and value <= timedelta(0):
+            raise forms.ValidationError("Write a time, or leave this empty.")
+        return value
+
     def clean_first_contact(self) -> str:
         """Return the policy; the mailed code alone where none is chosen. A provider must answer for the very domain."""
         asked: str = self.cleaned_data["first_contact"] or FirstContactPolicy.CODE.value
@@ -179,7 +191,14 @@ class PolicyForm(_PolicyForm):
         if data.get("match") and data.get("level") != Level.SECURE:
             self.add_error("match", "These names are compared at level secure only: choose it, or leave this empty.")
         self._check_pins(data)
+        self._check_portal_after(data)
         return data
+
+    def _check_portal_after(self, data: dict[str, Any]) -> None:
+        """Refuse a time that never comes, since the message has bounced by then."""
+        after, ends = data.get("portal_after"), data.get("max_queue") or MAX_QUEUE
+        if after is not None and after > ends:
+            self.add_error("portal_after", "By then the time in the queue is over, and the message has bounced.")
 
     def _check_pins(self, data: dict[str, Any]) -> None:
         """Refuse a level that has nothing to compare, and fingerprints that nobody would."""
@@ -218,6 +237,7 @@ class DomainPolicyAdmin(AuditedAdmin):
         "on_tls_failure",
         "tls_grace",
         "max_queue",
+        "portal_after",
         "hold_oversize",
         "late_release",
         "first_contact",

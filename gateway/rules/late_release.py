@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from gateway.rules.outcome import Action, Verdict
+from gateway.rules.outcome import UNREACHABLE, Action, Verdict
 from gateway.rules.tls import ResultType
 
 # A copy that is kept for another reason stays where it is.
-REASONS = tuple(result_type.value for result_type in ResultType)
+REASONS = (*(result_type.value for result_type in ResultType), UNREACHABLE)
 FIRST_WAIT = timedelta(minutes=15)
 LONGEST_WAIT = timedelta(hours=4)
 

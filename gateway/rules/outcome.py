@@ -5,7 +5,7 @@ attempt's results together and applies them to one recipient. There is no answer
 "send without TLS". The rows of the table are numbered in docs/tls_levels.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ TEXT_LIMIT = 500  # characters of a reply that are kept as evidence
 EXPIRED = "4.4.7"  # RFC 3463: delivery time expired
 OVERSIZE_CODE = "5.3.4"  # RFC 3463: message too big for system
 OTHER_KIND = "5.6."  # the same: not for its size, but for eight bits, or addresses beyond ASCII
+UNREACHABLE = "unreachable"  # why a copy is held that nobody answered for (`portal_after`)
 
 
 class Phase(StrEnum):
@@ -111,6 +112,12 @@ class HostResult:
     smtp_text: str = ""
     replies: tuple[RecipientReply, ...] = ()
 
+    @property
+    def puts_off(self) -> bool:
+        """Whether the host itself, over verified TLS, asked to come again (rows 16 and 20)."""
+        proved = bool(self.protocol) and not self.result_type
+        return self.class_ is Class.TEMP and proved and self.smtp_code is not None
+
     def reply_for(self, address: str) -> RecipientReply:
         """Return what this result means for one recipient: its own reply, or the host's for all."""
         for reply in self.replies:
@@ -145,6 +152,17 @@ class HostResult:
         fields = _with_plain_class(_shallow(self))
         fields["replies"] = [_with_plain_class(_shallow(reply)) for reply in self.replies]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def asked_to_come_again(evidence: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether an earlier attempt, by its evidence, was put off by a host over verified TLS (`puts_off`)."""
+    return any(
+        host.get("class") == Class.TEMP
+        and bool(host.get("protocol"))
+        and not host.get("result_type")
+        and host.get("smtp_code") is not None
+        for host in evidence
+    )
 
 
 def _shallow(result: HostResult | RecipientReply) -> dict[str, Any]:
@@ -222,7 +240,8 @@ class History:
 
     `failures` counts the attempts that came to nothing so far. `sticky`: TLS with
     this domain succeeded within 90 days, or is promised. `home`: this is the way to
-    a relay's own server, where nothing is held.
+    a relay's own server, where nothing is held. `last_put_off_at`: when a host last asked
+    to come again over verified TLS; of use where the policy has `portal_after`.
     """
 
     queued_at: datetime
@@ -232,6 +251,7 @@ class History:
     null_sender: bool = False
     delay_warned: bool = False
     home: bool = False
+    last_put_off_at: datetime | None = None
     ambiguous_wait: timedelta = retry.AMBIGUOUS_WAIT
 
 
@@ -266,6 +286,29 @@ class Case:
     def has_verified_tls(self) -> bool:
         """Whether a host proved what was asked of it, and only put the message off (row 16): nobody can forge that."""
         return any(r.class_ is Class.TEMP and r.protocol and not r.result_type for r in self.results)
+
+    @property
+    def portal_at(self) -> datetime | None:
+        """When a copy that meets nothing but temporary failures goes to the portal, None where it never does.
+
+        Never where a host asks for patience over verified TLS (rows 16 and 20), which begins the time
+        anew; nor where the policy has another answer to want of TLS, which this copy has met; nor when
+        it is this machine that reaches nobody.
+        """
+        after, history = self.policy.portal_after, self.history
+        if after is None or history.home or not self._is_all_silence() or self._met_no_tls():
+            return None
+        at = max(history.queued_at, history.last_put_off_at or history.queued_at) + after
+        return at if at <= self.ends else None
+
+    def _is_all_silence(self) -> bool:
+        """Return whether each host failed for a while, without asking for that over verified TLS."""
+        reachable = any(not result.no_route for result in self.results)
+        return reachable and all(r.class_ is Class.TEMP and not r.puts_off for r in self.results)
+
+    def _met_no_tls(self) -> bool:
+        """Return whether the copy met want of TLS before, to which the policy has another answer than the portal."""
+        return self.history.first_tls_failure_at is not None and self.policy.on_tls_failure is not OnTLSFailure.PORTAL
 
 
 def judge(results: Sequence[HostResult], recipient: str, policy: Policy, history: History, now: datetime) -> Verdict:
@@ -378,9 +421,20 @@ def _without_tls(case: Case, result: HostResult) -> Verdict:
 
 
 def _temporary(case: Case) -> Verdict:
-    """Everything else is temporary: retried, never held."""
+    """Everything else is temporary: retried; held after `portal_after` alone, where the policy has that."""
     result = case.last(Class.TEMP) or (case.results[-1] if case.results else NOTHING_TRIED)
-    return replace(_retry_later(case, result, reason="temporary"), result_type=result.result_type)
+    portal_at = case.portal_at
+    if portal_at and case.now >= portal_at:
+        return _waited_enough(result)
+    verdict = replace(_retry_later(case, result, reason="temporary"), result_type=result.result_type)
+    return replace(verdict, at=min(verdict.at, portal_at)) if verdict.at and portal_at else verdict
+
+
+def _waited_enough(result: HostResult) -> Verdict:
+    """Return the other way for what nobody answered for; the last thing seen says why it came to this."""
+    sentence = f"It could not be delivered in the time after which the portal is used: {result.sentence}"
+    reason, result_type = result.result_type or UNREACHABLE, result.result_type
+    return Verdict(action=Action.HOLD, reason=reason, sentence=sentence, result_type=result_type, decisive=result)
 
 
 NOTHING_TRIED = HostResult(
@@ -424,4 +478,5 @@ def _with_report(verdict: Verdict, case: Case) -> Verdict:
         return replace(verdict, action=Action.DROP) if verdict.action is Action.BOUNCE else verdict
     waiting = verdict.action in {Action.RETRY, Action.AMBIGUOUS} and not case.history.delay_warned
     warn = waiting and retry.delay_warning_due(case.now, case.history.queued_at)
-    return replace(verdict, warn_sender=warn, until=case.ends if warn and not verdict.tls_failed else None)
+    is_the_end = warn and not verdict.tls_failed and case.portal_at is None
+    return replace(verdict, warn_sender=warn, until=case.ends if is_the_end else None)

@@ -32,6 +32,8 @@ class Policy:
     on_tls_failure: OnTLSFailure = OnTLSFailure.PORTAL
     tls_grace: timedelta = retry.TLS_GRACE
     max_queue: timedelta = retry.MAX_QUEUE
+    # How long nobody may answer before the portal is used; None: it isn't, for that.
+    portal_after: timedelta | None = None
     hold_oversize: bool = True
     late_release: bool = True
     anchors: tuple[str, ...] = ()

@@ -95,6 +95,10 @@ def test_a_deleted_policy_is_recorded(ines):
         ({"level": "none"}, "not one of the available choices"),  # there is no level without TLS
         ({"tls_grace": "-01:00:00"}, "cannot be negative"),
         ({"max_queue": "-1 00:00:00"}, "cannot be negative"),
+        ({"portal_after": "00:00:00"}, "Write a time, or leave this empty"),
+        ({"portal_after": "-12:00:00"}, "Write a time, or leave this empty"),
+        ({"portal_after": "5 00:00:01"}, "By then the time in the queue is over"),
+        ({"portal_after": "12:00:01", "max_queue": "12:00:00"}, "By then the time in the queue is over"),
     ],
 )
 def test_a_policy_that_means_nothing_is_refused(ines, fields, words):
@@ -107,6 +111,20 @@ def test_names_are_kept_as_they_are_looked_up(ines):
     policy = DomainPolicy.objects.get()
     assert (policy.pattern, policy.match) == (".xn--strae-oqa.example", "mail.partner.example\n.partner.example")
     assert policy.tls_grace == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({}, None),
+        ({"portal_after": "12:00:00"}, timedelta(hours=12)),
+        ({"portal_after": "5 00:00:00"}, timedelta(days=5)),
+        ({"portal_after": "6 00:00:00", "max_queue": "7 00:00:00"}, timedelta(days=6)),
+    ],
+)
+def test_the_time_before_the_portal_is_kept_where_it_comes_before_the_end(ines, fields, kept):
+    assert add(ines, "domainpolicy", POLICY | fields).status_code == 302
+    assert DomainPolicy.objects.get().portal_after == kept
 
 
 def test_fingerprints_are_kept_as_they_are_compared(ines):

@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.rules.outcome import Action, Class, History, HostResult, Phase, RecipientReply, judge, printable
+from gateway.rules.outcome import (
+    Action,
+    Class,
+    History,
+    HostResult,
+    Phase,
+    RecipientReply,
+    asked_to_come_again,
+    judge,
+    printable,
+)
 from gateway.rules.routing import Policy
 from gateway.rules.tls import OnTLSFailure
 
@@ -277,3 +287,154 @@ def test_a_recipient_without_a_reply_has_the_hosts():
 
 def test_a_peers_words_are_made_printable():
     assert printable("a\r\nb\x00\x1b[2Jc") == "a b [2Jc"
+
+
+PORTAL_AFTER = Policy(portal_after=3 * HOUR)
+REFUSED_CONNECTION = host(Class.TEMP, Phase.CONNECT)
+NO_ANSWER_OF_THE_DNS = host(Class.TEMP, Phase.LOOKUP)
+BOGUS = host(Class.TEMP, Phase.LOOKUP, result_type="dnssec-invalid")
+BROKE_OFF_IN_DATA = host(Class.TEMP, Phase.BODY, protocol="TLSv1.3")
+GREYLISTING = host(Class.TEMP, protocol="TLSv1.3", smtp_code=450)
+LATER_AFTER_THE_DOT = host(Class.TEMP, Phase.DOT, protocol="TLSv1.3", smtp_code=451)
+BUSY_GREETING = host(Class.TEMP, Phase.GREETING, smtp_code=421)
+
+
+@pytest.mark.parametrize("silence", [REFUSED_CONNECTION, NO_ANSWER_OF_THE_DNS, BROKE_OFF_IN_DATA, BUSY_GREETING])
+@pytest.mark.parametrize(
+    ("age", "action", "minutes"),
+    [(0, Action.RETRY, 5), (178, Action.RETRY, 2), (180, Action.HOLD, None), (60 * 24 * 6, Action.HOLD, None)],
+)
+def test_with_portal_after_what_nobody_answers_for_is_held_then_and_not_before(silence, age, action, minutes):
+    verdict = decide(silence, silence, policy=PORTAL_AFTER, queued_at=NOW - age * MINUTE)
+    assert (verdict.action, wait(verdict)) == (action, minutes)
+    assert not verdict.tls_failed
+    assert verdict.reason == ("unreachable" if action is Action.HOLD else "temporary")
+
+
+def test_without_portal_after_nobody_ever_goes_to_the_portal_for_silence():
+    assert decide(REFUSED_CONNECTION, queued_at=NOW - 100 * HOUR).action is Action.RETRY
+
+
+def test_why_the_portal_was_used_is_one_sentence():
+    verdict = decide(REFUSED_CONNECTION, policy=PORTAL_AFTER, queued_at=NOW - 3 * HOUR)
+    assert verdict.whole_sentence == (
+        "It could not be delivered in the time after which the portal is used: what happened, so the message was held"
+    )
+
+
+@pytest.mark.parametrize("answer", [GREYLISTING, LATER_AFTER_THE_DOT])
+@pytest.mark.parametrize("age", [0, 4, 100])
+def test_rows_16_and_20_a_host_that_asks_for_patience_is_never_a_reason_for_the_portal(answer, age):
+    for results in ([answer], [REFUSED_CONNECTION, answer], [answer, REFUSED_CONNECTION]):
+        assert decide(*results, policy=PORTAL_AFTER, queued_at=NOW - age * HOUR).action is Action.RETRY
+    assert decide(answer, policy=PORTAL_AFTER, queued_at=NOW - 120 * HOUR).enhanced == "4.4.7"
+
+
+@pytest.mark.parametrize(
+    ("put_off", "action", "minutes"), [(60, Action.RETRY, 5), (178, Action.RETRY, 2), (180, Action.HOLD, None)]
+)
+def test_a_host_that_asked_for_patience_before_begins_the_time_anew(put_off, action, minutes):
+    last = NOW - put_off * MINUTE
+    verdict = decide(REFUSED_CONNECTION, policy=PORTAL_AFTER, queued_at=NOW - 50 * HOUR, last_put_off_at=last)
+    assert (verdict.action, wait(verdict)) == (action, minutes)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [NEXT],  # row 7: refused, if only in a greeting
+        [REFUSED_CONNECTION, NEXT],
+        [CONFIG],
+        [AMBIGUOUS],
+        [AMBIGUOUS, REFUSED_CONNECTION],
+        [host(Class.TEMP, Phase.CONNECT, no_route=True)],  # our own network is down
+        [],
+    ],
+)
+def test_portal_after_is_for_hosts_that_do_not_answer_alone(results):
+    verdict = decide(*results, policy=PORTAL_AFTER, queued_at=NOW - 9 * HOUR)
+    assert verdict.action in {Action.RETRY, Action.AMBIGUOUS}
+
+
+@pytest.mark.parametrize(
+    ("results", "action"),
+    [([PERMANENT], Action.BOUNCE), ([OK], Action.DELIVERED), ([REFUSED_CONNECTION, PERMANENT], Action.BOUNCE)],
+)
+def test_portal_after_is_no_way_round_an_answer(results, action):
+    assert decide(*results, policy=PORTAL_AFTER, queued_at=NOW - 9 * HOUR).action is action
+
+
+def test_on_the_way_home_there_is_no_portal_after():
+    verdict = decide(REFUSED_CONNECTION, policy=PORTAL_AFTER, queued_at=NOW - 9 * HOUR, home=True)
+    assert verdict.action is Action.RETRY
+
+
+@pytest.mark.parametrize("sticky", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "met", "action"),
+    [
+        (OnTLSFailure.PORTAL, True, Action.HOLD),
+        (OnTLSFailure.DEFER, True, Action.RETRY),  # want of TLS has another answer, so this copy waits for that
+        (OnTLSFailure.BOUNCE, True, Action.RETRY),
+        (OnTLSFailure.DEFER, False, Action.HOLD),  # TLS was never in question
+        (OnTLSFailure.BOUNCE, False, Action.HOLD),
+    ],
+)
+def test_portal_after_never_overrules_what_is_to_become_of_want_of_tls(answer, met, action, sticky):
+    policy = Policy(portal_after=3 * HOUR, on_tls_failure=answer)
+    first = NOW - 4 * HOUR if met else None
+    verdict = decide(
+        REFUSED_CONNECTION, policy=policy, queued_at=NOW - 5 * HOUR, first_tls_failure_at=first, sticky=sticky
+    )
+    assert (verdict.action, verdict.alert_staff) == (action, False)
+
+
+@pytest.mark.parametrize("answer", OnTLSFailure)
+def test_some_hosts_without_tls_are_judged_by_the_grace_and_not_by_portal_after(answer):
+    policy = Policy(portal_after=MINUTE, on_tls_failure=answer)
+    assert decide(TLSFAIL, REFUSED_CONNECTION, policy=policy, queued_at=NOW - HOUR).action is Action.RETRY
+
+
+def test_a_bogus_answer_about_tlsa_records_keeps_its_own_reason():
+    verdict = decide(BOGUS, policy=PORTAL_AFTER, queued_at=NOW - 3 * HOUR)
+    assert (verdict.action, verdict.reason, verdict.result_type) == (Action.HOLD, "dnssec-invalid", "dnssec-invalid")
+
+
+def test_a_null_sender_may_be_held_after_portal_after():
+    verdict = decide(REFUSED_CONNECTION, policy=PORTAL_AFTER, queued_at=NOW - 3 * HOUR, null_sender=True)
+    assert verdict.action is Action.HOLD
+
+
+@pytest.mark.parametrize(
+    ("portal_after", "age", "action", "warned"),
+    [
+        (3, 4, Action.HOLD, False),  # it hears that the message is held
+        (4, 4, Action.HOLD, False),
+        (5, 4, Action.RETRY, True),
+        (5, 3, Action.RETRY, False),
+    ],
+)
+def test_the_warning_at_4_hours_and_portal_after(portal_after, age, action, warned):
+    policy = Policy(portal_after=portal_after * HOUR)
+    verdict = decide(REFUSED_CONNECTION, policy=policy, queued_at=NOW - age * HOUR)
+    # What comes after it is another way, and not the end.
+    assert (verdict.action, verdict.warn_sender, verdict.until) == (action, warned, None)
+
+
+@pytest.mark.parametrize(
+    ("portal_after", "action", "code"),
+    [(119, Action.HOLD, ""), (120, Action.HOLD, ""), (121, Action.BOUNCE, "4.4.7")],
+)
+def test_a_portal_after_beyond_the_end_of_the_queue_never_comes(portal_after, action, code):
+    policy = Policy(portal_after=portal_after * HOUR)
+    verdict = decide(REFUSED_CONNECTION, policy=policy, queued_at=NOW - 120 * HOUR)
+    assert (verdict.action, verdict.enhanced) == (action, code)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [REFUSED_CONNECTION, BOGUS, BROKE_OFF_IN_DATA, GREYLISTING, LATER_AFTER_THE_DOT, BUSY_GREETING, TLSFAIL],
+)
+def test_evidence_tells_later_what_the_judge_saw(result):
+    stored = json.loads(json.dumps([result.seen_by(RITA).to_evidence()]))
+    assert asked_to_come_again(stored) == result.puts_off == (result in {GREYLISTING, LATER_AFTER_THE_DOT})
