@@ -10,7 +10,6 @@ class GatewayConfig(AppConfig):
 
     name = "gateway"
     verbose_name = "Delivery"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Connect the receivers."""

@@ -8,4 +8,3 @@ class MessagesAppConfig(AppConfig):
 
     name = "messages_app"
     verbose_name = "Mail"
-    default_auto_field = "django.db.models.BigAutoField"

@@ -10,7 +10,6 @@ class NotificationsConfig(AppConfig):
 
     name = "notifications"
     verbose_name = "Notices"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Connect the receivers."""

@@ -176,8 +176,8 @@ NOTICE_REPLY_TO = env.str("NOTICE_REPLY_TO", default="")
 # Where notices go with `mx:`; named here since notifications can't import the gateway.
 NOTICE_MX_HOSTS = "gateway.notice_hosts.find"
 REPLY_FROM_RECIPIENT = boolean("REPLY_FROM_RECIPIENT", default=True)
-DEFAULT_FROM_EMAIL = NOTICE_FROM
-EMAIL_BACKEND = "notifications.backend.NoticeBackend"
+# Mail leaves by the transport of `notifications` alone: what anybody hands to Django goes nowhere.
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 # --- Django.
 INSTALLED_APPS = [

@@ -9,7 +9,6 @@ class AccountsConfig(AppConfig):
     """Accounts, first contact and sign-in."""
 
     name = "portal.accounts"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Connect the receivers."""
