@@ -1,8 +1,8 @@
-"""Which messages are committed together."""
+"""Which messages are committed together, and how each ends."""
 
 import threading
 
-from gateway.committer import COMPANY_SECONDS, Committer, End
+from gateway.committer import COMPANY_SECONDS, GROUP, Committer, End
 
 
 class Desk:
@@ -55,3 +55,231 @@ def test_a_message_that_was_alone_lets_the_next_wait_for_nobody():
     desk.committer.stop()
     assert desk.groups == ["a", "b", "c"]
     assert desk.naps == []
+
+
+class Notebook:
+    """A turn that notes when it was taken and given, and whatever else is noted."""
+
+    def __init__(self):
+        self.said = []
+
+    def take(self):
+        self.said.append("take")
+        return True
+
+    def give(self):
+        self.said.append("give")
+
+
+def ends_of(letters, commit, has_landed=lambda _letter: False, turn=None):
+    """Return what became of each of `letters`, which come at once, in the order in which it was told."""
+    told = []
+    committer = Committer(commit, has_landed, told.extend, turn)
+    for letter in letters:
+        committer.submit(letter)
+    committer.start()
+    committer.stop()
+    return told
+
+
+def refuse(group, _landed):
+    raise OSError
+
+
+def test_nobody_hears_of_a_message_before_its_commit_nor_waits_for_what_follows_it():
+    notes = Notebook()
+
+    def commit(_group, landed):
+        notes.said.append("committed")
+        landed()
+        notes.said.append("hooks")
+
+    committer = Committer(commit, lambda _letter: False, notes.said.extend, notes)
+    committer.submit("a")
+    committer.start()
+    committer.stop()
+    # Given again, a turn is nobody's.
+    assert notes.said == ["take", "committed", "give", ("a", End.COMMITTED), "hooks", "give"]
+
+
+def test_what_was_committed_without_a_word_has_landed():
+    assert ends_of("ab", lambda _group, _landed: None) == [("a", End.COMMITTED), ("b", End.COMMITTED)]
+
+
+def test_one_that_can_not_be_committed_fails_alone_and_gives_the_turn_back():
+    turn = Notebook()
+
+    def commit(group, landed):
+        if "b" in group:
+            raise ValueError
+        landed()
+
+    ends = ends_of("abc", commit, turn=turn)
+    assert ends == [("a", End.COMMITTED), ("b", End.FAILED), ("c", End.COMMITTED)]
+    assert turn.said[0] == "take"
+    assert turn.said[-1] == "give"
+
+
+def test_a_turn_is_given_back_where_nothing_was_committed():
+    turn = Notebook()
+    ends_of("a", refuse, turn=turn)
+    assert turn.said == ["take", "give"]
+
+
+def test_a_commit_whose_answer_was_lost_is_looked_for():
+    ends = ends_of("ab", refuse, has_landed=lambda letter: letter == "b")
+    assert ends == [("a", End.FAILED), ("b", End.COMMITTED)]
+
+
+def test_while_the_database_is_away_neither_is_known():
+    def ask(_letter):
+        raise ConnectionError
+
+    assert ends_of("ab", refuse, ask) == [("a", End.UNKNOWN), ("b", End.UNKNOWN)]
+
+
+def test_what_fails_after_a_commit_is_told_as_nothing_else_and_committed_once():
+    groups = []
+
+    def commit(group, landed):
+        groups.append(list(group))
+        landed()
+        raise ConnectionError
+
+    assert ends_of("ab", commit) == [("a", End.COMMITTED), ("b", End.COMMITTED)]
+    assert groups == [["a", "b"]]
+
+
+def test_whoever_can_not_be_told_keeps_no_later_message_from_its_answer():
+    desk = Desk()
+    failed = threading.Event()
+
+    def settle(ended):
+        if not failed.is_set():
+            failed.set()
+            raise OSError
+        desk._settle(ended)
+
+    desk.committer = Committer(desk._commit, lambda _letter: False, settle)
+    desk.committer.submit("a")
+    desk.committer.start()
+    assert failed.wait(timeout=30)
+    desk.committer.submit("b")
+    desk.wait_for(1)
+    desk.committer.stop()
+
+
+def test_no_more_than_a_full_group_is_committed_at_once_and_the_rest_before_the_end():
+    groups = []
+    ends = ends_of(range(GROUP + 1), lambda group, _landed: groups.append(len(group)))
+    assert len(ends) == GROUP + 1
+    assert groups == [GROUP, 1]
+
+
+def test_what_came_before_the_end_is_committed():
+    told = []
+    committer = Committer(lambda _group, _landed: None, lambda _letter: False, told.extend)
+    committer.submit("a")
+    committer.submit(None)  # as stop() says it, at a moment of this test's choice
+    committer.start()
+    committer.stop()
+    assert told == [("a", End.COMMITTED)]
+
+
+class Database:
+    """Stands for one: letters in `bad` are refused; `away` says what a commit raises, and how long that takes."""
+
+    def __init__(self, *, bad="", away=None, seconds=0.0, answers=True):
+        self.bad, self.away, self.seconds, self.answers = bad, away, seconds, answers
+        self.tried, self.asked, self.ends, self.now = [], [], [], 0.0
+        self.landed, self.unwanted, self._settled = set(), set(), threading.Semaphore(0)
+        self.committer = Committer(
+            self._commit,
+            self._has_landed,
+            self._settle,
+            sleep=lambda _seconds: None,
+            is_wanted=lambda letter: letter not in self.unwanted,
+            clock=lambda: self.now,
+        )
+
+    def _commit(self, group, landed):
+        self.tried.append("".join(group))
+        self.now += self.seconds
+        if self.away:
+            raise self.away
+        if set(group) & set(self.bad):
+            raise ValueError
+        landed()
+
+    def _has_landed(self, letter):
+        self.asked.append(letter)
+        if not self.answers:
+            raise OSError
+        return letter in self.landed
+
+    def _settle(self, ended):
+        self.ends.append(ended)
+        for _ in ended:
+            self._settled.release()
+
+    def take(self, letters):
+        """Commit `letters` in one group and return what became of each."""
+        for letter in letters:
+            self.committer.submit(letter)
+        self.committer.start()
+        for _ in letters:
+            assert self._settled.acquire(timeout=30)
+        self.committer.stop()
+        return {letter: end.name for ended in self.ends for letter, end in ended}
+
+
+def test_one_bad_message_of_a_group_fails_alone():
+    database = Database(bad="b")
+    assert database.take("abc") == {"a": "COMMITTED", "b": "FAILED", "c": "COMMITTED"}
+    assert database.tried == ["abc", "a", "b", "c"]
+
+
+def test_a_database_that_was_waited_for_is_not_waited_for_again_message_by_message():
+    """Another process is stopped inside its transaction: each try takes the whole busy time-out."""
+    database = Database(away=OSError("locked"), seconds=PATIENCE)
+    assert set(database.take("abcdefgh").values()) == {"FAILED"}
+    assert database.tried == ["abcdefgh"]
+    assert len(database.ends) == 1  # all hear of it at once
+
+
+def test_one_that_is_locked_while_messages_are_tried_alone_is_waited_for_once():
+    database = Database(away=OSError("locked"), seconds=PATIENCE - 1)
+    assert set(database.take("abcdefgh").values()) == {"FAILED"}
+    assert database.tried == ["abcdefgh", "a"]
+
+
+def test_what_landed_without_an_answer_is_found_even_where_nothing_is_tried_again():
+    database = Database(away=OSError("connection lost"), seconds=PATIENCE)
+    database.landed = {"a", "b"}
+    assert database.take("ab") == {"a": "COMMITTED", "b": "COMMITTED"}
+
+
+def test_one_that_was_not_even_reached_is_neither_tried_nor_asked_again():
+    database = Database(away=NotBegun())
+    assert set(database.take("abcd").values()) == {"FAILED"}
+    assert (database.tried, database.asked) == (["abcd"], [])
+
+
+def test_one_that_can_not_be_asked_is_asked_once():
+    database = Database(away=OSError("connection lost"), seconds=PATIENCE, answers=False)
+    assert set(database.take("abcd").values()) == {"UNKNOWN"}
+    assert database.asked == ["a"]
+
+
+def test_what_nobody_waits_for_any_more_is_not_committed():
+    database = Database()
+    database.unwanted = {"b", "d"}
+    assert database.take("abcd") == {"a": "COMMITTED", "b": "FAILED", "c": "COMMITTED", "d": "FAILED"}
+    assert database.tried == ["ac"]
+
+
+def test_a_group_that_nobody_waits_for_is_none():
+    database = Database()
+    database.unwanted = {"a"}
+    assert database.take("a") == {"a": "FAILED"}
+    assert database.tried == []
