@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from messages_app import audit, hold, outgoing, signals
 from messages_app.client import NOBODY, Client
-from messages_app.invitation_letter import build_letter
+from messages_app.letters import build_letter
 from messages_app.models import AuditEvent, Delegation, KeyWrap, Message, Part
 from messages_app.rules.mailbox import fold
 from messages_app.sealing import shred

@@ -1,4 +1,4 @@
-"""A letter of plain text that is written in the portal and read there, as bytes."""
+"""A letter of plain text that Postern itself writes, as bytes."""
 
 from datetime import datetime
 from email import policy
@@ -9,7 +9,10 @@ from django.conf import settings
 
 
 def build_letter(*, sender: str, to: str, subject: str, text: str, date: datetime) -> bytes:
-    """Return the message, with CRLF line ends. Raises ValueError if an address smuggles a line break."""
+    """Return the message from `sender` (an address, or a name and `<address>`), with CRLF line ends.
+
+    Raises ValueError if an address smuggles a line break.
+    """
     message = EmailMessage(policy=policy.SMTPUTF8)
     message["From"] = sender
     message["To"] = to
