@@ -44,6 +44,7 @@ class Event(StrEnum):
     ACCOUNT_FROZEN = "accounts:user:frozen"
     ACCOUNT_SIGNED_IN = "accounts:user:signed-in"
     ACCOUNT_SIGN_IN_FAILED = "accounts:user:sign-in-failed"
+    ACCOUNT_SESSION_ENDED = "accounts:session:ended"
     ACCOUNT_PASSWORD_RESET = "accounts:user:password-reset"  # noqa: S105, the name of an event
     ACCOUNT_LIFTED = "admin:user:lifted"
     ACCOUNT_CHANGED = "admin:user:changed"
@@ -60,6 +61,7 @@ class Event(StrEnum):
     MESSAGES_LISTED = "pickup:messages:listed"
     MESSAGE_READ = "pickup:recipient:read"
     MESSAGE_OPENED = "pickup:message:opened"
+    MARKED_UNREAD = "pickup:recipient:marked-unread"
     PREFERENCES_CHANGED = "accounts:preferences:changed"
     EXTENSION_ASKED = "pickup:extension:asked"
     RIGHT_KEPT = "pickup:right:kept"

@@ -151,7 +151,9 @@ def _anonymous(request: HttpRequest, get_response: GetResponse) -> HttpResponse:
     gone = bool(request.COOKIES.get(settings.SESSION_COOKIE_NAME)) and request.session.session_key is None
     response = get_response(request)
     if gone and response.status_code == HTTPStatus.FOUND and response["Location"].startswith(reverse("account_login")):
-        messages.info(request, _("Your session has ended: by its age, or because you were signed out everywhere."))
+        messages.info(
+            request, _("Your session has ended: by its age, or because you were signed out from another browser.")
+        )
     return response
 
 

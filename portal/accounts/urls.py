@@ -23,6 +23,9 @@ urlpatterns = [
     path("account/offer/dismiss/", owner.dismiss_offer, name="dismiss_offer"),
     path("account/delete/", owner.delete, name="account_delete"),
     path("account/deleted/", owner.deleted, name="account_deleted"),
+    # In place of allauth's, which ends all others at once and asks for nothing.
+    path("account/sessions/", sessions.listed, name="usersessions_list"),
+    path("account/sessions/<int:pk>/end/", sessions.end, name="end_session"),
     path("account/stay/", sessions.stay, name="account_stay"),
     # An address is proved at first contact and never changed: allauth's page for that is not shown.
     path("account/email/", RedirectView.as_view(pattern_name="security")),

@@ -193,6 +193,7 @@ _DELETE = asked(members(200, locked=403, stranger=403))
 _DELETED = asked(members("/account/deleted/", locked=403, stranger=403))
 _ANY_STAFF = [name for name in VISITORS if name.startswith("staff") or VISITORS[name].user in {*STAFF_USERS, "ines"}]
 _CHANGE, _PROVED = members("/account/password/change/"), members("/account/email/")
+_SESSIONS, _END = "/account/sessions/", "account/sessions/{session}/end/"
 ACCOUNT = [
     row("account/security/", members(200), everyone(405)),
     row("account/codes/", members(INBOX), members(INBOX)),
@@ -213,7 +214,9 @@ ACCOUNT = [
     row("account/password/reset/complete/", everyone("/account/password/reset/"), everyone("/account/password/reset/")),
     row("account/password/reset/done/", everyone(200)),
     row("account/login/code/confirm/", members(INBOX), members(INBOX)),
-    row("account/sessions/", members(200), members("/account/sessions/")),
+    row("account/sessions/", members(200), asked(members(_SESSIONS))),
+    # Whoever names a session that isn't theirs is told the same as its owner, and nothing ends.
+    row("account/sessions/<int:pk>/end/", everyone(405), asked(members(_SESSIONS)), address=_END),
 ]
 _BY_FACTOR = members(200) | dict.fromkeys(WITHOUT_FACTOR, ASK_AGAIN)
 _KEYS, _OFF = "/account/2fa/webauthn/", "/account/2fa/totp/deactivate/"

@@ -16,6 +16,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.usersessions.models import UserSession
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -217,6 +218,9 @@ def _people(world: World) -> None:
     for name, user in world.users.items():
         world.cookies[name] = _session(user, asked=True)
     world.cookies["rita, later"] = _session(world.users["rita"], asked=False)
+    world.things["session"] = UserSession.objects.create(
+        user=world.users["rita"], session_key=world.cookies["rita, later"], ip="192.0.2.7"
+    )
 
 
 def _account(address: str, **fields: Any) -> User:
