@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import logging.config
+import re
 
 import pytest
 import structlog
@@ -88,3 +89,23 @@ def test_both_forms_are_valid_configurations(form):
         logging.config.dictConfig(configuration(form, "INFO"))
     finally:
         root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_what_happened_to_many_at_once_is_a_line_for_each_as_if_logged_by_itself(lines, form):
+    root = logging.getLogger()
+    made = logging.config.DictConfigurator(configuration(form, "INFO")).configure_formatter
+    root.handlers[0].setFormatter(made(configuration(form, "INFO")["formatters"]["events"]))
+    log, stream = structlog.get_logger("gateway.test"), root.handlers[0].stream
+    rows = [{"message": "m-1", "size": 7, "raw": b"xx"}, {"message": "m-2", "size": 8, "raw": b"xxx"}]
+    log.info("accepted", each=rows)
+    together = stream.getvalue()
+    stream.truncate(0), stream.seek(0)
+    for row in rows:
+        log.info("accepted", **row)
+    assert _timeless(together) == _timeless(stream.getvalue())
+    assert together.count("\n") == len(rows)
+
+
+def _timeless(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "", text)
