@@ -20,6 +20,9 @@ GROUP = 64  # messages in one commit at most
 # Where the last group was one of several, the next is, too, if it waits a moment: each commit has its price,
 # whatever its size. A client that is alone never waits for company.
 COMPANY_SECONDS = 0.002
+# A group that took this long to fail met a database that is away, or that another process has locked: nothing of it
+# is tried alone.
+PATIENCE = 5.0
 _IDLE_SECONDS = 60.0  # then the database connection is given back
 
 
@@ -32,11 +35,16 @@ class End(Enum):
     UNKNOWN = auto()
 
 
+class NotBegun(Exception):  # noqa: N818, it says what happened
+    """The database was not even reached: nothing is there, and it needs not be asked."""
+
+
 class Committer(Generic[T]):
     """Commits items in groups, and tells how each ended. All three callables run in its thread.
 
     `commit` calls what it is given as soon as the group has landed: whoever waits need not wait for what comes after.
     Of processes that share a `turn` one commits at a time; what comes while another does is in the next group.
+    What `is_wanted` no more when its group begins, since nobody waits for it, is not committed.
     """
 
     def __init__(
@@ -45,11 +53,16 @@ class Committer(Generic[T]):
         has_landed: Callable[[T], bool],
         settle: Callable[[Sequence[tuple[T, End]]], None],
         turn: Turn | None = None,
+        *,
         sleep: Callable[[float], None] = time.sleep,
+        is_wanted: Callable[[T], bool] = lambda _item: True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._commit = commit
         self._turn = turn or Turn()
         self._sleep = sleep
+        self._is_wanted = is_wanted
+        self._clock = clock
         self._had_company = False
         self._has_landed = has_landed
         self._settle = settle
@@ -76,10 +89,18 @@ class Committer(Generic[T]):
             if group:
                 self._had_company = len(group) > 1
                 try:
-                    self._end(group)
+                    self._end(self._still_wanted(group))
                 finally:
                     self._turn.give()
         connections.close_all()
+
+    def _still_wanted(self, group: list[T]) -> list[T]:
+        """Return what of a group somebody waits for; the rest has failed."""
+        wanted = list(filter(self._is_wanted, group))
+        if len(wanted) < len(group):
+            kept = set(map(id, wanted))
+            self._tell([(item, End.FAILED) for item in group if id(item) not in kept])
+        return wanted
 
     def _tell(self, ended: list[tuple[T, End]]) -> None:
         """Settle a group; this one thread must live on, or no later message gets an answer."""
@@ -110,8 +131,14 @@ class Committer(Generic[T]):
             self._sleep(COMPANY_SECONDS)
 
     def _end(self, group: Sequence[T]) -> None:
-        """Commit the group; when that fails, each alone: one bad message must not fail the others."""
+        """Commit the group; when that fails, each alone: one bad message must not fail the others.
+
+        All of it is bounded: once the database has been waited for, it is not waited for again, message by message.
+        """
+        if not group:
+            return
         told: list[bool] = []
+        until = self._clock() + PATIENCE
 
         def landed() -> None:
             if not told:
@@ -122,20 +149,32 @@ class Committer(Generic[T]):
         try:
             self._commit(group, landed)
             landed()
+        except NotBegun as error:
+            log.error("database_unreachable", error=type(error.__cause__).__name__, messages=len(group))
+            connections.close_all()
+            self._tell([(item, End.FAILED) for item in group])
         except Exception as error:
             log.error(
                 "after_commit_failed" if told else "commit_failed", error=type(error).__name__, messages=len(group)
             )
             connections.close_all()
             if not told:
-                self._end_alone(group)
+                self._end_alone(group, until)
 
-    def _end_alone(self, group: Sequence[T]) -> None:
-        if len(group) == 1:
-            self._tell([(group[0], self._find(group[0]))])
-        else:
-            for item in group:
-                self._end([item])
+    def _end_alone(self, group: Sequence[T], until: float) -> None:
+        for place, item in enumerate(group):
+            if len(group) == 1 or self._clock() >= until:
+                self._tell(self._find_all(group[place:]))
+                return
+            self._end([item])
+
+    def _find_all(self, items: Sequence[T]) -> list[tuple[T, End]]:
+        """Ask about each; a database that does not answer is not asked again for the next."""
+        ended: list[tuple[T, End]] = []
+        for item in items:
+            is_away = bool(ended) and ended[-1][1] is End.UNKNOWN
+            ended.append((item, End.UNKNOWN if is_away else self._find(item)))
+        return ended
 
     def _find(self, item: T) -> End:
         """Ask the database whether a failed commit took place: its answer may have been lost on the way."""

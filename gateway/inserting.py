@@ -48,6 +48,8 @@ _CASTS = {
 # Rows of one statement of PostgreSQL: few sizes, since each is prepared by itself (the driver keeps 100),
 # and enough that nearly every group is one or two of them.
 _PORTIONS = (32, 24, 16, 12, 8, 6, 5, 4, 3, 2, 1)
+# For a transaction whose end somebody waits for: less than `gateway.intake.ANSWER_SECONDS`.
+_NOT_FOR_LONG = "SET LOCAL lock_timeout = '8s'"
 Row = list[Any]
 Constants = Mapping["Field[Any, Any]", Any]
 M = TypeVar("M", bound=Model)
@@ -193,7 +195,8 @@ def _literal(value: str | int) -> str:
 def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]], *, commit: bool = False) -> None:
     """Insert all rows of all batches, in this order, or none. Raises django.db.Error.
 
-    With `commit` PostgreSQL ends the transaction in the same breath: the caller's own commit finds nothing to do.
+    With `commit` PostgreSQL ends the transaction in the same breath: the caller's own commit finds nothing to do. It
+    waits 8 s at most for tables that another has locked.
     """
     connection.ensure_connection()
     vendor, raw = connection.vendor, connection.connection
@@ -214,6 +217,9 @@ def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]], *, commit: bool) 
     from psycopg import RawCursor  # noqa: PLC0415, SQLite needs no driver
 
     with _preparing(raw), raw.pipeline(), RawCursor(raw) as cursor:
+        if commit:
+            # Whoever waits for this hears "later" soon, so it must not happen after that.
+            cursor.execute(_NOT_FOR_LONG, prepare=False)
         for statement, values in statements:
             cursor.execute(statement, values)
         if commit:

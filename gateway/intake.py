@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,13 +11,14 @@ from typing import TypeVar
 
 import structlog
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from gateway import nudges
 from gateway.acceptance import accept, has_landed
 from gateway.arrival import Accepted, Arrival
 from gateway.back_pressure import BackPressure
-from gateway.committer import Committer, End
+from gateway.committer import Committer, End, NotBegun
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderTooBig, count_received, field_values
 from gateway.logins import Logins
@@ -40,8 +42,20 @@ T = TypeVar("T")
 RELAYS_SECONDS = 2.0  # how old the known relays may be
 _BLOCK = 256 * 1024  # bytes that wait before they are sealed: a segment
 _VERDICTS = 1024  # about senders that are kept
-_THREADS = 2  # that seal blocks, and ask the database
+_THREADS = 2  # that seal blocks, and as many that ask the database: a seal must not wait for that
+# Nobody waits longer for an answer to a message: a database that hangs says nothing of when it goes on.
+ANSWER_SECONDS = 10.0
+WATCH_SECONDS = 1.0
 _SYNCERS = 16  # that wait for the disk to have a large message
+
+
+@dataclass(slots=True)
+class _Wait:
+    """Whoever waits for the end of a message, since when on the loop's clock, and whether they heard "later"."""
+
+    future: "asyncio.Future[Reply]"
+    since: float
+    given_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,7 @@ class _Pending:
 
     arrival: Arrival
     accepted: Accepted
-    future: "asyncio.Future[Reply]"
+    wait: _Wait
 
 
 class Intake:
@@ -60,7 +74,13 @@ class Intake:
         shared = siblings or Siblings()
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
-        self._committer: Committer[_Pending] = Committer(_commit, _has_landed, self._settle, shared.turn)
+        self._sealers = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake-seal")
+        self._committer: Committer[_Pending] = Committer(
+            _commit, _has_landed, self._settle, shared.turn, is_wanted=_is_wanted
+        )
+        # Oldest first, without the messages: what has been answered stays here for a moment.
+        self._waits: deque[_Wait] = deque()
+        self._watcher: asyncio.Task[None] | None = None
         self._submitters: Sequence[rules.Submitter] = ()
         self._judged_by: Sequence[rules.Submitter] = self._submitters
         self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
@@ -77,6 +97,7 @@ class Intake:
         self._logins.warm_up()
         self._nudging.enter_context(nudges.collecting())
         self._refresher = self._loop.create_task(self._refresh())
+        self._watcher = self._loop.create_task(self._watch())
         self._committer.start()
 
     async def stop(self) -> None:
@@ -84,8 +105,11 @@ class Intake:
         if self._refresher is not None:
             self._refresher.cancel()
         await self._loop.run_in_executor(None, self.pool.shutdown)
+        await self._loop.run_in_executor(None, self._sealers.shutdown)
         await self._loop.run_in_executor(None, self._syncers.shutdown)
         await self._loop.run_in_executor(None, self._committer.stop)
+        if self._watcher is not None:
+            self._watcher.cancel()
         await self._loop.run_in_executor(None, self._nudging.close)
         await self._loop.run_in_executor(None, self._logins.stop)
 
@@ -176,6 +200,10 @@ class Intake:
         """Run `work` in a thread of the pool, its database connection given back at the end."""
         return self._loop.run_in_executor(self.pool, in_thread, work)
 
+    def in_sealers(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Run `work`, which asks no database, in a thread of its own pool."""
+        return self._loop.run_in_executor(self._sealers, work)
+
     def finish(self, arrival: Arrival, blocks: Sequence[bytes]) -> "asyncio.Future[Reply]":
         """Return the reply to come: sealed here or in a thread, committed in the committer's.
 
@@ -196,15 +224,38 @@ class Intake:
             arrival.abort()
             self._loop.call_soon_threadsafe(_answer, [(future, refusal_of(error))])
         else:
-            self._committer.submit(_Pending(arrival, accepted, future))
+            wait = _Wait(future, self._loop.time())
+            self._waits.append(wait)
+            self._committer.submit(_Pending(arrival, accepted, wait))
 
     def _settle(self, ended: Sequence[tuple[_Pending, End]]) -> None:
         """Answer a whole group at once: waking the event loop for each message costs more than a reply."""
-        replies = [(pending.future, _conclude(pending, end)) for pending, end in ended]
+        replies = [(pending.wait.future, _conclude(pending, end)) for pending, end in ended]
         self._loop.call_soon_threadsafe(_answer, replies)
         for pending, end in ended:
             if end is End.COMMITTED:
-                _report(pending.accepted)
+                _report(pending.accepted, too_late=pending.wait.given_up)
+
+    async def _watch(self) -> None:
+        """Let nobody wait for ever for a database that hangs, or another process that has it locked."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self._give_up_on(self._loop.time() - ANSWER_SECONDS)
+
+    def _give_up_on(self, before: float) -> None:
+        """Say "later" to whoever waits since `before`. What is not on its way to the database yet is not sent there.
+
+        What is may be committed all the same: then the client's next try is a second message (RFC 1047).
+        """
+        late = 0
+        while self._waits and (self._waits[0].future.done() or self._waits[0].since <= before):
+            wait = self._waits.popleft()
+            if not wait.future.done():
+                wait.given_up = True
+                wait.future.set_result(reply.LOCAL_ERROR)
+                late += 1
+        if late:
+            log.error("commit_overdue", messages=late, seconds=ANSWER_SECONDS)
 
     async def _refresh(self) -> None:
         """Learn of changed relays; while the database does not answer, what was known stays."""
@@ -284,7 +335,7 @@ class IntakeSink:
 
     def _seal(self) -> "asyncio.Future[None]":
         blocks, self._blocks, self._waiting = self._blocks, [], 0
-        self._sealing = self._intake.in_pool(lambda: self._arrival.seal(blocks))
+        self._sealing = self._intake.in_sealers(lambda: self._arrival.seal(blocks))
         return self._sealing
 
 
@@ -324,7 +375,16 @@ def refusal_of(error: Exception) -> Reply:
 
 
 def _commit(group: Sequence[_Pending], landed: Callable[[], None]) -> None:
+    """Commit a group. Raises NotBegun where the database can't be reached."""
+    try:
+        connection.ensure_connection()
+    except Exception as error:
+        raise NotBegun from error
     accept([pending.accepted for pending in group], landed)
+
+
+def _is_wanted(pending: _Pending) -> bool:
+    return not pending.wait.given_up
 
 
 def _has_landed(pending: _Pending) -> bool:
@@ -341,11 +401,15 @@ def _conclude(pending: _Pending, end: End) -> Reply:
     return reply.LOCAL_ERROR
 
 
-def _report(accepted: Accepted) -> None:
-    """Log one line of a message, after its sender has heard: it costs half of what sealing does."""
+def _report(accepted: Accepted, *, too_late: bool) -> None:
+    """Log one line of a message, after its sender has heard: it costs half of what sealing does.
+
+    Where the sender heard "later", and may bring it again, the line is called so: it is how such copies are counted.
+    """
     message = accepted.message
-    log.info(
-        "accepted",
+    write = log.warning if too_late else log.info
+    write(
+        "accepted_unheard" if too_late else "accepted",
         message=str(message.pk),
         client=message.received["client_ip"],
         relay=message.relay_name,

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 AT_ONCE = 2  # each takes the memory of one Argon2id
 MOST_WAITING = 50
+MOST_SECONDS = 30.0  # for one answer: a database that hangs says nothing of when it goes on
 # Failures that one address, or one name, may have; then one a minute, and half of one.
 OF_ADDRESS, OF_NAME = 20, 10
 HEAL_ADDRESS, HEAL_NAME = 1 / 60, 1 / 120
@@ -65,7 +66,8 @@ class Logins:
             return reply.AUTH_BUSY
         self._waiting += 1
         try:
-            refusal = await self._check(who, credentials)
+            async with asyncio.timeout(MOST_SECONDS):
+                refusal = await self._check(who, credentials)
         except Exception as error:
             log.error("login_unknown", error=type(error).__name__)
             refusal = reply.AUTH_BUSY

@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from portal.accounts.rules.oidc import parse as parse_providers
-from portal.env import BASE_DIR, boolean, choice, env, networks, parsed, path, seconds
+from portal.env import BASE_DIR, boolean, choice, env, mailbox, networks, parsed, path, seconds
 
 env.read_env(str(BASE_DIR / ".env"), overwrite=False) if (BASE_DIR / ".env").exists() else None
 
@@ -68,8 +68,10 @@ OIDC_PROVIDERS = parsed("OIDC_PROVIDERS", parse_providers)
 _database = env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/postern.sqlite3")
 EMBEDDED = _database["ENGINE"].endswith("sqlite3")
 REDIS_URL = env.str("REDIS_URL", default="")
+# A client of intake hears of a database that is away or locked within seconds; nobody waits for the others.
+_IS_INTAKE = ROLE == "smtpd"
 _SQLITE = {
-    "timeout": 20,
+    "timeout": 8 if _IS_INTAKE else 20,
     "transaction_mode": "IMMEDIATE",
     # secure_delete: a shredded wrap must not live on in a free page.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
@@ -80,8 +82,18 @@ if EMBEDDED:
 else:
     from portal.watched import WatchedConnection
 
-    _pool = {"min_size": 1, "max_size": 20, "connection_class": WatchedConnection}
-    _database.setdefault("OPTIONS", {})["pool"] = _pool
+    _pool = {
+        "min_size": 1,
+        "max_size": 20,
+        "connection_class": WatchedConnection,
+        "timeout": 3 if _IS_INTAKE else 30,
+        # Whoever asks next tries to connect at once: left to itself the pool tries after twice as long each time.
+        "reconnect_timeout": 5,
+    }
+    # How libpq learns of a host that is gone without a word, in place of after a quarter of an hour.
+    _gone = {"connect_timeout": 3 if _IS_INTAKE else 10, "keepalives_idle": 10, "keepalives_interval": 5}
+    _gone |= {"keepalives_count": 3, "tcp_user_timeout": 15_000}
+    _database["OPTIONS"] = _gone | _database.get("OPTIONS", {}) | {"pool": _pool}
     # Looked at as it leaves the pool: where PostgreSQL was restarted, each connection would fail one page or task.
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
@@ -172,7 +184,9 @@ TOMBSTONE_DAYS = env.int("TOMBSTONE_DAYS", default=365)
 # --- Notices: a smarthost (smtp+tls://user:password@host:587), or mx: for the recipient's own MX.
 EMAIL_URL = env.str("EMAIL_URL", default="mx:")
 NOTICE_FROM = env.str("NOTICE_FROM", default=f"notice@{PORTAL_HOST}")
-NOTICE_REPLY_TO = env.str("NOTICE_REPLY_TO", default="")
+# Who helps readers: pages and mails name it, and replies to notices go there or to an address of their own.
+HELP_ADDRESS = mailbox("HELP_ADDRESS")
+NOTICE_REPLY_TO = env.str("NOTICE_REPLY_TO", default="") or HELP_ADDRESS
 # Where notices go with `mx:`; named here since notifications can't import the gateway.
 NOTICE_MX_HOSTS = "gateway.notice_hosts.find"
 REPLY_FROM_RECIPIENT = boolean("REPLY_FROM_RECIPIENT", default=True)

@@ -2,6 +2,7 @@
 
 import smtplib
 import socket
+import sqlite3
 import ssl
 import threading
 import tracemalloc
@@ -425,6 +426,78 @@ def test_a_database_that_can_not_be_asked_keeps_the_bytes(client, settings, monk
     with pytest.raises(smtplib.SMTPDataError):
         client.sendmail("sam@home.example", ["rita@partner.example"], LARGE)
     assert len(files(settings)) == 1
+
+
+def test_a_database_that_is_not_reached_is_not_asked_what_became_of_it(client, settings, monkeypatch):
+    """It would be waited for once more; nothing can be there, so nothing is kept."""
+    asked = []
+
+    def away(_self):
+        raise OperationalError("couldn't get a connection after 3.00 sec")
+
+    monkeypatch.setattr("gateway.intake.has_landed", asked.append)
+    with monkeypatch.context() as broken:
+        broken.setattr("django.db.backends.base.base.BaseDatabaseWrapper.ensure_connection", away)
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            client.sendmail("sam@home.example", ["rita@partner.example"], LARGE)
+    assert refused.value.smtp_code == 451
+    assert asked == []
+    assert files(settings) == []
+    client.sendmail("sam@home.example", ["rita@partner.example"], LARGE)
+    assert Message.objects.count() == 1
+
+
+def test_a_database_that_another_process_has_locked_means_later_and_leaves_nothing(client, settings, monkeypatch):
+    """As one that was stopped in its transaction."""
+    monkeypatch.setitem(connections["default"].settings_dict["OPTIONS"], "timeout", 0.2)
+    other = sqlite3.connect(connections["default"].settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail("sam@home.example", ["rita@partner.example"], LARGE)
+    other.execute("ROLLBACK")
+    other.close()
+    assert refused.value.smtp_code == 451
+    assert files(settings) == []
+    client.sendmail("sam@home.example", ["rita@partner.example"], LARGE)
+    assert Message.objects.count() == 1
+
+
+def test_a_database_that_hangs_keeps_nobody_waiting_and_what_did_not_get_there_is_not_sent_late(
+    client, intake, authority, monkeypatch, caplog
+):
+    """The one that was on its way may land: then the next try is a second message (RFC 1047), and the log says so."""
+    write, began, go_on = acceptance._write, threading.Event(), threading.Event()
+
+    def hang(group):
+        began.set()
+        go_on.wait(60)
+        write(group)
+
+    monkeypatch.setattr("gateway.intake.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("gateway.intake.WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(acceptance, "_write", hang)
+    heard: dict[str, int] = {}
+
+    def submit(sender, smtp):
+        try:
+            smtp.sendmail(sender, ["rita@partner.example"], CONTENT)
+        except smtplib.SMTPDataError as error:
+            heard[sender] = error.smtp_code
+
+    first = threading.Thread(target=submit, args=("first@home.example", client))
+    first.start()
+    assert began.wait(20)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    with connect(intake, trust) as second:
+        submit("second@home.example", second)
+        first.join(20)
+        assert heard == {"first@home.example": 451, "second@home.example": 451}
+        go_on.set()
+        monkeypatch.setattr("gateway.intake.ANSWER_SECONDS", 60)
+        second.sendmail("third@home.example", ["rita@partner.example"], CONTENT)
+    assert set(Message.objects.values_list("reverse_path", flat=True)) == {"first@home.example", "third@home.example"}
+    _until(lambda: "accepted_unheard" in caplog.text)
 
 
 def test_a_message_of_50_mb_takes_a_small_part_of_it_in_memory(client):

@@ -2,7 +2,7 @@
 
 import threading
 
-from gateway.committer import COMPANY_SECONDS, GROUP, Committer, End
+from gateway.committer import COMPANY_SECONDS, GROUP, PATIENCE, Committer, End, NotBegun
 
 
 class Desk:
