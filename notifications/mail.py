@@ -285,6 +285,7 @@ def _portal_words() -> dict[str, str]:
         "organisation": settings.ORGANISATION,
         "portal_url": settings.PORTAL_BASE_URL,
         "portal_host": settings.PORTAL_HOST,
+        "help_address": settings.HELP_ADDRESS,
         "genuine_url": f"{settings.PORTAL_BASE_URL}/help/genuine/",
     }
 

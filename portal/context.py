@@ -10,11 +10,12 @@ from portal.accounts.flows import session_age
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """Return the portal's name, organisation and host, and how long a session lasts without activity."""
+    """Return the portal's name, organisation, host and whom to ask, and how long a session lasts without activity."""
     return {
         "portal_name": settings.PORTAL_NAME,
         "organisation": settings.ORGANISATION,
         "portal_host": settings.PORTAL_HOST,
+        "help_address": settings.HELP_ADDRESS,
         # Asked for by pages of somebody who is signed in, and by no other.
         "session_seconds": partial(session_age.left, request),
         "session_minutes": settings.SESSION_IDLE_SECONDS // 60,

@@ -5,6 +5,7 @@ docker and systemd credentials. Booleans accept True, False or nothing; any
 other word is an error, because "no" read as true has disabled safety before.
 """
 
+import re
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -16,6 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()
+
+# Such as every reader recognises; addresses that need quotes or escapes are for other settings.
+_MAILBOX = re.compile(r"[A-Za-z0-9._+-]+@[\w-]+(\.[\w-]+)*")
 
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
@@ -41,6 +45,15 @@ def path(name: str, default: Path | None) -> Path | None:
     if text is None:
         return default
     return BASE_DIR / text if text else None
+
+
+def mailbox(name: str) -> str:
+    """Return the mailbox called `name`, bare and such as stands in a link as it is; "" where there is none."""
+    text: str = env.str(name, default="").strip()
+    if text and not _MAILBOX.fullmatch(text):
+        message = f"{name} must be one address, such as help@home.example, not {text!r}"
+        raise ImproperlyConfigured(message)
+    return text
 
 
 def choice(name: str, among: Collection[str], *, default: str) -> str:

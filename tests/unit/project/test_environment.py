@@ -23,6 +23,7 @@ READERS = {
     "bool",
     "float",
     "parsed",
+    "mailbox",
 }
 
 
