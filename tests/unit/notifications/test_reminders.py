@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from notifications.rules.reminders import Due, Occasion, due, expiry_windows, held_windows
+from notifications.rules.reminders import QUIET, Due, Occasion, due, expiry_windows, held_windows
 
 HELD = datetime(2026, 11, 1, 10, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -41,6 +41,9 @@ def test_an_unread_copy_is_brought_to_mind_twice_and_its_end_announced_twice(age
         (8, 7 * DAY, EXPIRING),  # the warning says more than the reminder that falls on the same day
         (3, 2 * DAY, EXPIRING),
         (1, HOUR, None),
+        (1, QUIET - HOUR, None),
+        (1, QUIET, EXPIRING),
+        (2, 2 * DAY, None),  # a reminder of what is over
     ],
 )
 def test_messages_kept_for_days_only_bring_no_two_notices_at_once(kept, age, expected):

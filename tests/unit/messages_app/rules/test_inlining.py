@@ -31,6 +31,9 @@ def shown(sheet: str, html: str) -> str:
             "<p style='font-family: &quot;b&quot; !important'>c",
             '<p style="font-family:&quot;b&quot;">c',
         ),
+        # Of two that weigh the same the later wins, whatever they are called.
+        (".a { color: red } .b { color: blue }", "<p class='a b'>c", '<p style="color:red;color:blue">c'),
+        (".b { color: red } .a { color: blue }", "<p class='a b'>c", '<p style="color:red;color:blue">c'),
         # An id is heavier than a class, and what stands around has its weight.
         ("#a { color: red } .b { color: blue }", "<p id=A class=b>c", '<p style="color:blue;color:red">c'),
         ("div p { color: red } p { color: blue }", "<div><p>c", '<p style="color:blue;color:red">c'),

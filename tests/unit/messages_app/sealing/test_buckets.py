@@ -57,3 +57,10 @@ def test_whatever_intake_and_hold_ask_for_in_the_next_two_weeks_is_made(days):
         assert spool_bucket(then.date()) in made
         assert expiry_bucket(then + timedelta(days=days)) in made
     assert len(made) == len(set(made))
+
+
+@pytest.mark.parametrize("days", [1, 30, 365])
+def test_what_is_held_has_a_bucket_a_week_longer_than_that(days):
+    sunday = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
+    made = needed_buckets(sunday, days)
+    assert all(expiry_bucket(sunday + timedelta(days=days + late)) in made for late in range(22))
