@@ -42,7 +42,7 @@ class DeliverySettings:
     dns_timeout: float = 10.0  # seconds for one look-up, all servers together
     allow_networks: tuple[Network, ...] = ()
     own_names: tuple[str, ...] = ()
-    own_addresses: tuple[str, ...] = ()
+    own_addresses: tuple[str, ...] = ()  # besides this machine's
     trust_roots: str = ""
     budget: float = 1000.0  # seconds for one attempt, but for a message on its way and the wait after its dot
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -296,7 +296,10 @@ def _look_up(route: Route, settings: DeliverySettings) -> Hosts:
         host, port = route.next_hop
         return mx.resolve_next_hop(host, port or settings.port, resolver=resolver)
     bounds = mx.Bounds(
-        allow_networks=settings.allow_networks, own_addresses=settings.own_addresses, own_names=settings.own_names
+        allow_networks=settings.allow_networks,
+        own_addresses=settings.own_addresses,
+        own_names=settings.own_names,
+        not_here=True,
     )
     return mx.look_up(route.domain, settings.port, resolver=resolver, bounds=bounds, shuffle=SHUFFLE)
 

@@ -1,15 +1,16 @@
 """Who to connect to for a domain: MX hosts in order, with their addresses (RFC 5321 section 5.1, RFC 7505)."""
 
+import socket
 from collections.abc import Callable, Collection, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import groupby, islice
 from typing import Any
 
 from gateway import dane
 from gateway.resolver import Found, NoSuchDomain, Resolver, Unanswered
 from gateway.rules import names
-from gateway.rules.networks import Network, is_within
+from gateway.rules.networks import Network, is_within, stands_for
 from gateway.rules.outcome import Class, HostResult, Phase
 
 MOST_ADDRESSES = 5
@@ -48,19 +49,41 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Where mail is never carried to: private and own addresses, but for `allow_networks`."""
+    """Where mail is never carried to: private and own addresses, but for `allow_networks`.
+
+    Own are `own_addresses`, and with `not_here` those of this machine, as the kernel knows them.
+    """
 
     allow_networks: tuple[Network, ...] = ()
     own_addresses: tuple[str, ...] = ()
     own_names: tuple[str, ...] = ()
+    not_here: bool = False
 
     def allow(self, ip: str) -> bool:
         """Return whether an MX record may lead to `ip` (row 5)."""
         if is_within(ip, list(self.allow_networks)):
             return True
-        address = ip_address(ip)
-        address = getattr(address, "ipv4_mapped", None) or address
-        return address.is_global and not address.is_multicast and ip not in self.own_addresses
+        return all(map(self._may_be_reached, stands_for(ip)))
+
+    def _may_be_reached(self, address: IPv4Address | IPv6Address) -> bool:
+        own = set(map(ip_address, self.own_addresses))
+        if not address.is_global or address.is_multicast or address in own:
+            return False
+        return not (self.not_here and is_here(address))
+
+
+def is_here(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether `address` is one of this machine's. Asks the kernel for a way there, and sends nothing.
+
+    Only from itself is an own address reached. To bind it would prove less: some hosts may bind any.
+    """
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004, the version of IP
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((str(address), 25))
+            return ip_address(asked.getsockname()[0]) == address
+    except OSError:  # no way there at all
+        return False
 
 
 class _Failed(Exception):  # noqa: N818, it is a result on its way out

@@ -4,6 +4,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
+_NAT64 = ip_network("64:ff9b::/96")
 
 
 def parse_networks(text: str) -> list[Network]:
@@ -19,6 +20,18 @@ def is_within(address: str, networks: list[Network]) -> bool:
     """Return whether `address` is in one of `networks`; an IPv4-mapped IPv6 address counts as IPv4."""
     ip = _parse(address)
     return any(ip in network for network in networks)
+
+
+def stands_for(address: str) -> list[IPv4Address | IPv6Address]:
+    """Return `address`, and the IPv4 one that it leads on to: mapped, by 6to4 (RFC 3056) or NAT64 (RFC 6052)."""
+    ip = ip_address(address)
+    if isinstance(ip, IPv4Address):
+        return [ip]
+    if ip.ipv4_mapped:
+        return [ip.ipv4_mapped]
+    if ip in _NAT64:
+        return [ip, IPv4Address(ip.packed[-4:])]
+    return [ip, ip.sixtofour] if ip.sixtofour else [ip]
 
 
 def is_loopback(host: str) -> bool:

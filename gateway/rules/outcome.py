@@ -284,8 +284,11 @@ class Case:
 
     @property
     def has_verified_tls(self) -> bool:
-        """Whether a host proved what was asked of it, and only put the message off (row 16): nobody can forge that."""
-        return any(r.class_ is Class.TEMP and r.protocol and not r.result_type for r in self.results)
+        """Whether a host proved what was asked of it, and only put the message off: nobody can forge that.
+
+        That a connection was lost afterwards (row 22) is no such word: whoever is on the way can cut it.
+        """
+        return any(result.puts_off for result in self.results)
 
     @property
     def portal_at(self) -> datetime | None:
@@ -478,5 +481,8 @@ def _with_report(verdict: Verdict, case: Case) -> Verdict:
         return replace(verdict, action=Action.DROP) if verdict.action is Action.BOUNCE else verdict
     waiting = verdict.action in {Action.RETRY, Action.AMBIGUOUS} and not case.history.delay_warned
     warn = waiting and retry.delay_warning_due(case.now, case.history.queued_at)
+    if waiting and not warn and verdict.action is Action.RETRY and verdict.at:
+        # Tried once more then: what the sender hears is what is so.
+        verdict = replace(verdict, at=retry.not_past_the_warning(case.now, verdict.at, case.history.queued_at))
     is_the_end = warn and not verdict.tls_failed and case.portal_at is None
     return replace(verdict, warn_sender=warn, until=case.ends if is_the_end else None)

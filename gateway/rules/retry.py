@@ -58,6 +58,15 @@ def _next_offset(now: datetime, start: datetime, offsets: tuple[timedelta, ...],
     return start + next(planned, end)
 
 
+def not_past_the_warning(now: datetime, at: datetime, queued_at: datetime) -> datetime:
+    """Return when to try next instead of `at`: when the sender is to be warned, if that falls between.
+
+    The waits alone lead from 3 h 50 to 7 h 50.
+    """
+    warning = queued_at + DELAY_WARNING_AFTER
+    return min(at, warning) if warning > now else at
+
+
 def delay_warning_due(now: datetime, queued_at: datetime) -> bool:
     """Return whether the sender should hear that the message is late (4 h, as sendmail and Postfix advise)."""
     return now - queued_at >= DELAY_WARNING_AFTER

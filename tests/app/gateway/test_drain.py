@@ -85,7 +85,7 @@ def test_a_message_is_delivered_over_verified_tls_and_its_bytes_are_gone(keys, s
 
 
 def test_without_starttls_the_message_is_held_and_both_sides_are_told(keys, settings, ca):
-    make_message(RAW)
+    make_message(b"TLS-Required: No\r\n" + RAW)  # whoever asks for less than TLS is not heard (RFC 8689 section 5)
     with partner(settings, ca, NO_STARTTLS) as host:
         drain.drain(DOMAIN)
     assert state_of() == (State.HELD, "starttls-not-supported")

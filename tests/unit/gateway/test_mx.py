@@ -1,11 +1,11 @@
 """Who to connect to, asked of a real DNS server on loopback."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
 from gateway import mx
-from gateway.mx import Bounds, in_order, nearer
+from gateway.mx import Bounds, in_order, is_here, nearer
 from gateway.resolver import Resolver, by_turns
 from gateway.rules.outcome import Class
 from tests.fakes.dns import SERVFAIL, TIMEOUT, Zone, dns_server
@@ -103,6 +103,36 @@ def test_trouble_with_one_family_or_one_host_does_not_matter_where_another_answe
 def test_row_5_private_and_own_addresses_are_skipped(ip):
     hosts = look_up(Zone().mx(D, MX1, ip=ip), Bounds(own_addresses=("93.184.215.14",)))
     assert hosts.failure.enhanced == "5.4.6"
+
+
+@pytest.mark.parametrize(
+    ("ip", "left"),
+    [
+        ("64:ff9b::a01:203", False),  # NAT64 of 10.1.2.3
+        ("64:ff9b::5db8:d70e", False),  # of our own
+        ("64:ff9b::5db8:d70f", True),
+        ("2002:7f00:1::1", False),  # 6to4 of 127.0.0.1
+        ("2002:5db8:d70f::1", True),
+        ("::ffff:5db8:d70e", False),
+        ("::ffff:5db8:d70f", True),
+        ("2606:2800:220:1::1", False),  # our own, written otherwise
+    ],
+)
+def test_row_5_what_an_address_carries_counts_too(ip, left):
+    bounds = Bounds(own_addresses=("93.184.215.14", "2606:2800:0220:0001:0:0:0:1"))
+    assert bounds.allow(ip) is left
+
+
+@pytest.mark.parametrize(("not_here", "left"), [(True, False), (False, True)])
+def test_row_5_an_address_of_this_machine_is_its_own_without_being_named(monkeypatch, not_here, left):
+    monkeypatch.setattr("gateway.mx.is_here", lambda address: str(address) == "93.184.215.14")
+    assert Bounds(not_here=not_here).allow("93.184.215.14") is left
+    assert Bounds(not_here=not_here).allow("93.184.215.15")
+
+
+@pytest.mark.parametrize(("ip", "here"), [("127.0.0.1", True), ("192.0.2.200", False), ("240.0.0.1", False)])
+def test_the_kernel_knows_which_addresses_are_ours(ip, here):
+    assert is_here(ip_address(ip)) is here
 
 
 def test_row_5_our_own_name_as_mx_host_is_skipped():

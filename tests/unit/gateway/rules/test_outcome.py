@@ -135,6 +135,12 @@ def test_row_16_a_host_that_proved_its_tls_and_puts_off_never_leads_to_the_porta
         assert (verdict.tls_failed, verdict.alert_staff, verdict.result_type) == (False, False, "")
 
 
+def test_a_connection_that_was_cut_after_its_tls_is_no_word_of_the_host():
+    lost = host(Class.TEMP, Phase.BODY, protocol="TLSv1.3")
+    assert decide(TLSFAIL, lost).action is Action.RETRY
+    assert decide(TLSFAIL, lost, first_tls_failure_at=NOW - HOUR).action is Action.HOLD
+
+
 def test_tls_that_was_had_and_not_proved_is_none():
     unproved = host(Class.TEMP, protocol="TLSv1.3", result_type="dnssec-invalid")
     assert decide(TLSFAIL, unproved, first_tls_failure_at=NOW - HOUR).action is Action.HOLD
@@ -244,6 +250,32 @@ def test_row_27_a_null_sender_is_told_nothing_and_holding_is_allowed(result, act
 )
 def test_the_sender_is_warned_once_after_4_hours(result, age, warned, due):
     assert decide(result, queued_at=NOW - age * HOUR, delay_warned=warned).warn_sender is due
+
+
+def test_the_sender_hears_of_a_delay_at_4_hours_and_not_at_the_next_try_after_them():
+    queued, now, tries = NOW, NOW, []
+    while not (verdict := decide(TEMP, now=now, queued_at=queued, failures=len(tries))).warn_sender:
+        tries.append((now - queued) / MINUTE)
+        now = verdict.at
+    assert tries == [0, 5, 20, 50, 110, 230]
+    assert now - queued == 4 * HOUR
+    later = decide(TEMP, now=now, queued_at=queued, failures=7, delay_warned=True)
+    assert later.at == now + 4 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("result", "history", "minutes"),
+    [
+        (AMBIGUOUS, {}, 15),  # 15 min or more
+        (TEMP, {"null_sender": True}, 240),  # nobody is told
+        (TEMP, {"delay_warned": True}, 240),
+        (host(Class.TLSFAIL), {"sticky": True, "first_tls_failure_at": NOW - 2 * HOUR}, 5),
+    ],
+)
+def test_only_where_a_sender_is_to_be_warned_a_try_is_made_for_it(result, history, minutes):
+    policy = Policy(tls_grace=12 * HOUR)
+    verdict = decide(result, policy=policy, queued_at=NOW - 235 * MINUTE, failures=6, **history)
+    assert wait(verdict) == minutes
 
 
 def test_the_end_of_a_late_messages_time_is_told_with_the_warning():

@@ -53,6 +53,21 @@ def test_a_broken_handshake_is_retried_for_15_minutes(elapsed, next_try):
     assert at == (None if next_try is None else NOW + minutes(next_try))
 
 
+@pytest.mark.parametrize(
+    ("age", "wait", "next_try"),
+    [
+        (230, 240, 10),  # what the waits of 5, 15, 30 min, 1 and 2 h come to
+        (0, 240, 240),
+        (0, 5, 5),
+        (239, 5, 1),
+        (240, 240, 240),  # this is the try that warns
+        (600, 240, 240),
+    ],
+)
+def test_one_try_falls_on_the_time_of_the_warning(age, wait, next_try):
+    assert retry.not_past_the_warning(NOW, NOW + minutes(wait), NOW - minutes(age)) == NOW + minutes(next_try)
+
+
 @pytest.mark.parametrize(("age", "due"), [(239, False), (240, True)])
 def test_the_sender_is_warned_after_4_hours(age, due):
     assert retry.delay_warning_due(NOW, NOW - minutes(age)) is due
