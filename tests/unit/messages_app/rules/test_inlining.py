@@ -46,6 +46,8 @@ def shown(sheet: str, html: str) -> str:
         ("#p { color: red }", "<p id=p>a</p>", '<p style="color:red">a'),
         ("*[class=q] { color: red }", "<p class=q>a</p>", '<p style="color:red">a'),
         ("p.a.b { color: red }", "<p class='b a'>c</p><p class=a>d", '<p style="color:red">c</p><p>d'),
+        # All that is named must be there.
+        ("p.a.b { color: red }", "<p class=b>c</p><i class='a b'>d</i>", "<p>c</p><i>d</i>"),
         ("a:link { color: red }", "<a>b", '<a style="color:red" '),
         # What stands around counts, in whatever number of levels, and ends where it ends.
         (
