@@ -7,11 +7,10 @@ before it is asked for its answers.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, lru_cache
-from itertools import chain, groupby
+from itertools import chain
 from json import dumps
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
@@ -30,7 +29,6 @@ def _text_of(moment: datetime) -> str:
 
 
 _hex = attrgetter("hex")
-# The driver sends a number in as many bytes as it needs, and a statement is prepared for one size of each.
 _NUMBERS = ("BigIntegerField", "IntegerField", "PositiveBigIntegerField", "PositiveIntegerField", "BigAutoField")
 # Of fields whose values the drivers don't take, or not in Django's form; the drivers know all others.
 _CONVERTERS: dict[str, dict[str, Converter]] = {
@@ -45,7 +43,7 @@ _CASTS = {
     "UUIDField": "::uuid",
     **dict.fromkeys(_NUMBERS, "::bigint"),
 }
-# Rows of one statement of PostgreSQL: few sizes, since each is prepared by itself (the driver keeps 100),
+# Rows of one statement of PostgreSQL: few sizes, since each is kept ready by itself,
 # and enough that nearly every group is one or two of them.
 _PORTIONS = (32, 24, 16, 12, 8, 6, 5, 4, 3, 2, 1)
 # For a transaction whose end somebody waits for: less than `gateway.intake.ANSWER_SECONDS`.
@@ -117,19 +115,12 @@ class Inserter:
         """Yield what inserts `rows`: statements, and their parameters."""
         found = list(rows)
         layout = self._layout(found)
-        # Those with values in the same places go together: what is prepared is a statement with types.
-        for _, alike in groupby(sorted(layout.convert(found, vendor), key=_gaps), _gaps):
-            for portion in _portions(list(alike)):
-                yield layout.statement(len(portion), vendor), list(chain.from_iterable(portion))
+        for portion in _portions(list(layout.convert(found, vendor))):
+            yield layout.statement(len(portion), vendor), list(chain.from_iterable(portion))
 
     def _layout(self, rows: Sequence[Model]) -> "_Layout":
         is_usual = all(row.__dict__[name] == value for row in rows for name, value in self._others)
         return self._usual if is_usual else self._whole
-
-
-def _gaps(row: Row) -> list[bool]:
-    """Return where `row` has no value."""
-    return [value is None for value in row]
 
 
 def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -202,42 +193,15 @@ def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]], *, commit: bool 
     vendor, raw = connection.vendor, connection.connection
     with connection.wrap_database_errors:
         if vendor == "postgresql":
-            statements = chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches)
-            _pipeline(raw, statements, commit=commit)
+            from gateway.pipeline import send  # noqa: PLC0415, SQLite needs no driver
+
+            # Whoever waits for a commit hears "later" soon, so it must not happen after that.
+            first = [(_NOT_FOR_LONG, ())] if commit else []
+            written = chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches)
+            send(raw, chain(first, written), commit=commit)
         else:
             for inserter, rows in batches:
                 inserter.insert_each(rows, raw)
-
-
-def _pipeline(raw: Any, statements: Iterable[tuple[str, Row]], *, commit: bool) -> None:
-    """Send all of it, then wait once: each answer waited for alone is a change of processes, there and back.
-
-    What follows a statement that failed is not done, the commit neither.
-    """
-    from psycopg import RawCursor  # noqa: PLC0415, SQLite needs no driver
-
-    with _preparing(raw), raw.pipeline(), RawCursor(raw) as cursor:
-        if commit:
-            # Whoever waits for this hears "later" soon, so it must not happen after that.
-            cursor.execute(_NOT_FOR_LONG, prepare=False)
-        for statement, values in statements:
-            cursor.execute(statement, values)
-        if commit:
-            # Not the driver's own, which would wait for its answer, and the end of the pipeline for another.
-            cursor.execute("COMMIT", prepare=False)
-
-
-@contextmanager
-def _preparing(raw: Any) -> Iterator[None]:
-    """Have statements kept ready: half of what PostgreSQL did for a message was to read and plan them anew.
-
-    For these alone: Django writes values into its statements, of which no two are the same.
-    """
-    before, raw.prepare_threshold = raw.prepare_threshold, 0
-    try:
-        yield
-    finally:
-        raw.prepare_threshold = before
 
 
 def _kind(field: "Field[Any, Any]") -> str:
