@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -47,6 +47,7 @@ _THREADS = 2  # that seal blocks, and as many that ask the database: a seal must
 ANSWER_SECONDS = 10.0
 WATCH_SECONDS = 1.0
 _SYNCERS = 16  # that wait for the disk to have a large message
+_LINES = 12  # of log at once: what a pipe takes whole (PIPE_BUF), though another process writes to it
 
 
 @dataclass(slots=True)
@@ -232,9 +233,7 @@ class Intake:
         """Answer a whole group at once: waking the event loop for each message costs more than a reply."""
         replies = [(pending.wait.future, _conclude(pending, end)) for pending, end in ended]
         self._loop.call_soon_threadsafe(_answer, replies)
-        for pending, end in ended:
-            if end is End.COMMITTED:
-                _report(pending.accepted, too_late=pending.wait.given_up)
+        _report([pending for pending, end in ended if end is End.COMMITTED])
 
     async def _watch(self) -> None:
         """Let nobody wait for ever for a database that hangs, or another process that has it locked."""
@@ -401,21 +400,28 @@ def _conclude(pending: _Pending, end: End) -> Reply:
     return reply.LOCAL_ERROR
 
 
-def _report(accepted: Accepted, *, too_late: bool) -> None:
-    """Log one line of a message, after its sender has heard: it costs half of what sealing does.
+def _report(committed: Sequence[_Pending]) -> None:
+    """Log a line of each message, after its sender has heard: one event for many, which costs what two would.
 
     Where the sender heard "later", and may bring it again, the line is called so: it is how such copies are counted.
     """
+    heard = [_line(pending.accepted) for pending in committed if not pending.wait.given_up]
+    for start in range(0, len(heard), _LINES):
+        log.info("accepted", each=heard[start : start + _LINES])
+    unheard = [_line(pending.accepted) for pending in committed if pending.wait.given_up]
+    for line in unheard:
+        log.warning("accepted_unheard", **line)
+
+
+def _line(accepted: Accepted) -> dict[str, Any]:
     message = accepted.message
-    write = log.warning if too_late else log.info
-    write(
-        "accepted_unheard" if too_late else "accepted",
-        message=str(message.pk),
-        client=message.received["client_ip"],
-        relay=message.relay_name,
-        size=message.size,
-        recipients=len(accepted.recipients),
-    )
+    return {
+        "message": str(message.pk),
+        "client": message.received["client_ip"],
+        "relay": message.relay_name,
+        "size": message.size,
+        "recipients": len(accepted.recipients),
+    }
 
 
 def _answer(replies: Sequence[tuple["asyncio.Future[Reply]", Reply]]) -> None:
