@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -14,13 +15,17 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 T = TypeVar("T")
+# Seconds: long for a machine that has nothing to do, and short for one that has much.
+PATIENCE = 60.0
+# Ports below those that the system gives away by itself (ip_local_port_range), by the hundred.
+FIRST_PORTS = range(10_300, 32_700, 100)
 
 
 class NotInTimeError(AssertionError):
     """What was waited for did not happen."""
 
 
-def wait_for(condition: Callable[[], T], what: str, *, seconds: float = 20, every: float = 0.05) -> T:
+def wait_for(condition: Callable[[], T], what: str, *, seconds: float = PATIENCE, every: float = 0.05) -> T:
     """Return the first true value of `condition()`; raises NotInTimeError(`what`) after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -31,11 +36,41 @@ def wait_for(condition: Callable[[], T], what: str, *, seconds: float = 20, ever
         time.sleep(every)
 
 
+def _ports() -> Iterator[int]:
+    """Yield ports that no other process of tests yields while this one lives, each once.
+
+    A hundred at a time is claimed by a name that the system forgets when its owner ends (unix(7), abstract).
+    """
+    for first in random.sample(FIRST_PORTS, len(FIRST_PORTS)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0postern-test-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        yield from range(first, first + FIRST_PORTS.step)
+
+
+_claims: list[socket.socket] = []
+_own_ports = _ports()
+
+
 def free_port(address: str = "127.0.0.1") -> int:
-    """Return a TCP port that nobody listens on at `address` just now."""
+    """Return a TCP port for a server at `address` that starts later, or is killed and starts again.
+
+    Nobody listens on it, nobody else is given it, and the system takes it for no connection meanwhile.
+    """
+    return next(port for port in _own_ports if _is_free(port, address))
+
+
+def _is_free(port: int, address: str) -> bool:
     with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+        return True
 
 
 def listening(port: int, address: str = "127.0.0.1") -> bool:
@@ -114,7 +149,7 @@ class Process:
             )
         return self
 
-    def wait_until(self, ready: Callable[[], object], *, seconds: float = 30) -> Self:
+    def wait_until(self, ready: Callable[[], object], *, seconds: float = PATIENCE) -> Self:
         """Wait for `ready()`; raises NotInTimeError with the end of the output where the child dies or is late."""
 
         def ready_or_dead() -> bool:
@@ -144,13 +179,14 @@ class Process:
         killed = family(self.pid) if self._child else []
         self._signal(signal.SIGKILL)
         if self._child:
-            self._child.wait(timeout=10)
-        wait_for(lambda: not any(map(is_alive, killed)), f"all of {self.name} is gone", seconds=30)
+            self._child.wait(timeout=PATIENCE)
+        wait_for(lambda: not any(map(is_alive, killed)), f"all of {self.name} is gone")
 
     def pause(self) -> None:
-        """Let the child stand still until it is resumed."""
+        """Let the child stand still until it is resumed; when this returns, none of its threads goes on."""
         if self.running:
             os.kill(self.pid, signal.SIGSTOP)
+            wait_for(lambda: not self.running or stands(self.pid), f"{self.name} stands still", every=0.005)
 
     def resume(self) -> None:
         """Let the child go on, where it was paused."""
@@ -199,11 +235,23 @@ def is_alive(pid: int) -> bool:
     Its first thread can be gone before the others, which hold its ports a moment longer.
     """
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state not in {"Z", "X"} or threads > 1
+    return _state(Path(f"/proc/{pid}")) not in {"Z", "X"} or threads > 1
+
+
+def stands(pid: int) -> bool:
+    """Return whether every thread of a process is stopped: a signal reaches each at a moment of its own."""
+    return all(_state(task) in {"T", "Z", "X"} for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+def _state(process: Path) -> str:
+    """Return the letter of a process's or thread's state (proc(5)), X for one that is gone."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def kib(pid: int, what: str) -> int:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.harness.processes import PATIENCE
+
 IMPORTS = """
 import datetime, uuid
 from datetime import timedelta
@@ -57,7 +59,7 @@ class Shell:
     def close(self) -> None:
         """End the far end."""
         self._child.stdin.close()  # type: ignore[union-attr]
-        self._child.wait(timeout=20)
+        self._child.wait(timeout=PATIENCE)
         self._child.stdout.close()  # type: ignore[union-attr]
 
 

@@ -1,14 +1,21 @@
 """What stacks share: data that is made once, and processes that stand still while nobody uses them."""
 
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.harness import prepared
-from tests.harness.processes import Process, wait_for
+from tests.harness.processes import Process, stands, wait_for
 
-COUNTING = "import itertools, time\nfor n in itertools.count(): print(n, flush=True); time.sleep(0.01)"
+COUNTING = """
+import itertools, threading, time
+def count():
+    for n in itertools.count():
+        print(n, flush=True)
+        time.sleep(0.001)
+for _ in range(4):
+    threading.Thread(target=count).start()
+"""
 
 
 def mode(path):
@@ -49,14 +56,9 @@ def test_a_process_stands_still_while_it_is_paused_and_ends_when_asked(tmp_path)
     with Process("counting", [sys.executable, "-c", COUNTING], log=tmp_path / "log") as process:
         wait_for(process.said, "it counts")
         process.pause()
-        before = wait_for(lambda: standing(process), "it stands still")
+        assert stands(process.pid), "each of its threads"
+        before = process.said()
         process.resume()
         wait_for(lambda: process.said() != before, "it goes on")
         process.pause()
     assert not process.running
-
-
-def standing(process):
-    """Return what a process said, once it is in the state of one that is stopped (proc(5))."""
-    stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii")
-    return stat.rpartition(")")[2].split()[0] == "T" and process.said()
