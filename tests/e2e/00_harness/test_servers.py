@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from tests.harness import processes
 from tests.harness.certificates import Authority, self_signed
 from tests.harness.postfix import postfix
 from tests.harness.postgres import postgres
@@ -44,6 +45,26 @@ def test_a_private_redis_answers():
         assert connection.recv(100) == b"+PONG\r\n"
 
 
+def test_a_port_is_given_to_one_process_of_tests_alone(monkeypatch):
+    first = free_port() // 100 * 100
+    monkeypatch.setattr(processes, "FIRST_PORTS", range(first, first + 100, 100))
+    assert list(processes._ports()) == [], "who asks after us is given none of our hundred"
+
+
+@pytest.mark.needs("smtp-sink")
+def test_a_message_that_is_still_being_written_is_not_there_yet():
+    with sink() as taker, socket.create_connection(("127.0.0.1", taker.port)) as client, client.makefile("rb") as said:
+        for line in (b"", b"EHLO c", b"MAIL FROM:<sam@home.example>", b"RCPT TO:<rita@partner.example>", b"DATA"):
+            client.sendall(line and line + b"\r\n")
+            while said.readline()[3:4] == b"-":
+                pass
+        client.sendall(b"Subject: Hello\r\n\r\n" + b"x" * 70 + b"\r\n" * 10_000)
+        wait_for(lambda: sum(each.stat().st_size for each in taker.folder.iterdir()), "some of it is in the file")
+        assert taker.messages() == []
+        client.sendall(b".\r\n")
+        assert taker.wait_for("rita@partner.example")
+
+
 def test_a_process_that_dies_at_its_start_is_told_with_its_last_words(tmp_path):
     process = Process("liar", ["sh", "-c", "echo no such thing; exit 3"], log=tmp_path / "log").start()
     with pytest.raises(NotInTimeError, match="no such thing"):
@@ -75,7 +96,7 @@ def test_each_front_has_the_defect_that_it_claims(authority, make, versions, rea
 
 
 def _send(port, context=None, text=b"Subject: Hello\r\n\r\ncanary\r\n"):
-    client = smtplib.SMTP("127.0.0.1", port, timeout=10)
+    client = smtplib.SMTP("127.0.0.1", port, timeout=60)
     try:
         if context:
             client._host = NAME
@@ -122,12 +143,12 @@ def test_postfix_relays_over_verified_tls_and_takes_mail_home_over_tls(authority
         _send(server.client_port)
         assert back.wait_for("rita@partner.example")
         assert b"canary" not in line.seen
-        client = smtplib.SMTP("127.0.0.1", server.tls_port, timeout=10)
+        client = smtplib.SMTP("127.0.0.1", server.tls_port, timeout=60)
         with pytest.raises(smtplib.SMTPSenderRefused):
             client.sendmail("rita@partner.example", ["sam@home.example"], b"Subject: plain\r\n\r\n")
         client.close()
         context = ssl.create_default_context(cadata=authority.pem.decode())
-        with smtplib.SMTP("127.0.0.1", server.tls_port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", server.tls_port, timeout=60) as client:
             client._host = "mail.home.example"
             client.starttls(context=context)
             client.sendmail("rita@partner.example", ["sam@home.example"], b"Subject: home\r\n\r\n")
