@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.harness import components
 
@@ -18,6 +18,10 @@ ARGUMENTS = [
     # A form would be told to Google; and a process for each sandboxed frame is a minute for a page of forty.
     "--disable-features=AutofillServerCommunication,IsolateSandboxedIframes,Translate,OptimizationHints,MediaRouter",
 ]
+
+# Milliseconds for a page, and for what is to be seen there: the machine may be busy with much else.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -55,7 +59,7 @@ def chromium() -> Iterator[Browser]:
 def reader(browser: Browser, *, javascript: bool = True, **options: object) -> Iterator[Reader]:
     """Give a fresh browser profile, `options` as for playwright's new_context."""
     context = browser.new_context(java_script_enabled=javascript, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     try:
         somebody = Reader(context, context.new_page())
         somebody.watch()

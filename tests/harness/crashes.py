@@ -209,15 +209,15 @@ def kill_alone(process: Process) -> None:
 
 def child_of(parent: int, module: str) -> int:
     """Return the id of the child of `parent` that runs the Python `module`, once there is one."""
-    return wait_for(lambda: _child_of(parent, module), f"a child that runs {module}", seconds=LONGEST, every=0.002)
+    return wait_for(lambda: _child_of(parent, module), f"a child that runs {module}", seconds=LONGEST, every=0.001)
 
 
 def _child_of(parent: int, module: str) -> int:
-    for folder in Path("/proc").glob("[0-9]*"):
+    for thread in Path(f"/proc/{parent}/task").iterdir():
         with contextlib.suppress(OSError):
-            about = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(about[1]) == parent and module.encode() in (folder / "cmdline").read_bytes():
-                return int(folder.name)
+            for child in (thread / "children").read_text().split():
+                if module.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
     return 0
 
 
@@ -263,20 +263,20 @@ def small_journal(database: Postgres) -> Iterator[tuple[Callable[[], None], Call
         run(["cp", "-a", str(journal), str(disk / "pg_wal")])
         journal.rename(journal.with_name("pg_wal.aside"))
         journal.symlink_to(disk / "pg_wal")
-        database.process.start().wait_until(database.answers, seconds=60)
+        database.process.start().wait_until(database.answers)
         yield partial(_fill_journal, database.url()), partial(_resize, disk, 2 * size)
         with psycopg.connect(database.url(), autocommit=True) as connection:
             connection.execute("SELECT pg_drop_replication_slot('all')")
         _stop_at_once(database)
         journal.unlink()
         run(["cp", "-a", str(disk / "pg_wal"), str(journal)])
-        database.process.start().wait_until(database.answers, seconds=60)
+        database.process.start().wait_until(database.answers)
 
 
 def _stop_at_once(database: Postgres) -> None:
     """Stop PostgreSQL without waiting for its clients; its journal is whole then."""
     os.kill(database.process.pid, signal.SIGINT)
-    wait_for(lambda: not database.process.running, "PostgreSQL has stopped", seconds=60)
+    wait_for(lambda: not database.process.running, "PostgreSQL has stopped")
 
 
 def _fill_journal(url: str) -> None:

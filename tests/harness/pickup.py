@@ -19,7 +19,7 @@ def link(stack: Stack, address: str) -> str:
         links = [found for body in bodies for found in re.findall(rf"{re.escape(stack.url)}/open/\S+", body)]
         return links[-1] if links else ""
 
-    return wait_for(newest, f"a notice to {address}", seconds=45, every=0.2)
+    return wait_for(newest, f"a notice to {address}", every=0.2)
 
 
 def code(stack: Stack, address: str, reference: str) -> str:

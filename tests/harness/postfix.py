@@ -114,7 +114,7 @@ def postfix(
         (directory / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in values.items()))
         _command(server, "start")
         try:
-            wait_for(lambda: listening(server.tls_port), f"Postfix {hostname}", seconds=20)
+            wait_for(lambda: listening(server.tls_port), f"Postfix {hostname}")
             yield server
         finally:
             _stop(server)
@@ -185,7 +185,7 @@ def _stop(server: Postfix) -> None:
     _command(server, "stop")
     with contextlib.suppress(ProcessLookupError):
         os.kill(master, signal.SIGTERM)
-    wait_for(lambda: not _alive(master), "Postfix has ended", seconds=10)
+    wait_for(lambda: not _alive(master), "Postfix has ended")
 
 
 def _alive(pid: int) -> bool:

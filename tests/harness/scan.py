@@ -1,5 +1,6 @@
 """Search everything that a stack keeps for words that it must not keep readable."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -35,14 +36,19 @@ def blocks(file: Path) -> Iterator[bytes]:
         return
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield every file below `folder`; what vanishes meanwhile is left out, with all below it."""
+    for parent, _folders, names in os.walk(folder):
+        yield from (file for name in names if (file := Path(parent, name)).is_file())
+
+
 def places(folders: Iterable[Path], words: Iterable[str]) -> list[str]:
     """Return "file: word" for each of the `words` that is readable in a file below `folders`."""
     needles = {word: list(spellings(word)) for word in words}
     return sorted(
         f"{file}: {word}"
         for folder in folders
-        for file in folder.rglob("*")
-        if file.is_file()
+        for file in _files(folder)
         for word, each in needles.items()
         if any(needle in block for block in blocks(file) for needle in each)
     )

@@ -22,6 +22,7 @@ from tests.harness.postfix import Postfix, postfix
 from tests.harness.postgres import Postgres, postgres
 from tests.harness.prepared import prepare
 from tests.harness.processes import (
+    PATIENCE,
     NotInTimeError,
     Process,
     free_port,
@@ -92,7 +93,7 @@ class Stack:
 
     def wait_until_ready(self, name: str) -> Process:
         """Wait until the process `name`, just started, answers."""
-        return self.processes[name].wait_until(self._ready(name), seconds=40)
+        return self.processes[name].wait_until(self._ready(name), seconds=2 * PATIENCE)
 
     def kill(self, name: str) -> None:
         """Kill -9 the process `name` and all that it started."""
@@ -162,7 +163,7 @@ class Stack:
     def client(self) -> Iterator[smtplib.SMTP]:
         """Give a client that has spoken EHLO over verified TLS."""
         context = ssl.create_default_context(cafile=str(self.internet.roots))
-        client = smtplib.SMTP("localhost", self.smtpd_port, timeout=30)
+        client = smtplib.SMTP("localhost", self.smtpd_port, timeout=PATIENCE)
         try:
             client.starttls(context=context)
             client.ehlo("mail.home.example")
@@ -176,7 +177,9 @@ class Stack:
         """Return the rows of the recipient `address`, oldest first."""
         return self.ask("list(Recipient.objects.filter(address=address).order_by('id').values())", address=address)
 
-    def wait_for_state(self, address: str, *states: str, count: int = 1, seconds: float = 45) -> list[dict[str, Any]]:
+    def wait_for_state(
+        self, address: str, *states: str, count: int = 1, seconds: float = PATIENCE
+    ) -> list[dict[str, Any]]:
         """Return the rows of `address` once there are `count` and each is in one of `states`."""
 
         def reached() -> list[dict[str, Any]]:
@@ -316,5 +319,5 @@ def _worker(queues: str) -> list[str]:
 
 def page(url: str) -> str:
     """Return the page at `url`, without a browser."""
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310, our own address
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310, our own address
         return answer.read().decode()

@@ -12,6 +12,7 @@ from tests.harness import scan
 from tests.harness.browser import reader
 from tests.harness.internet import DEFECTS
 from tests.harness.letters import Canary, telltale
+from tests.harness.processes import wait_for
 from tests.harness.shell import evaluate
 
 
@@ -23,7 +24,7 @@ def test_a_partner_is_found_by_its_mx_and_behind_a_tap(net):
     host = str(resolver.resolve(partner.domain, "MX")[0].exchange)
     address = str(resolver.resolve(host, "A")[0])
     canary = Canary()
-    with smtplib.SMTP(address, net.port, timeout=10) as client:
+    with smtplib.SMTP(address, net.port, timeout=60) as client:
         client.sendmail("sam@home.example", [partner.mailbox()], telltale(partner.mailbox(), canary))
     assert partner.sink.wait_for(partner.mailbox())
     assert set(canary.found_in(partner.line.seen)) == set(canary.words)
@@ -63,7 +64,11 @@ def test_the_browser_tells_what_a_page_complains_of(browser):
         with reader(browser) as somebody:
             somebody.page.goto(f"http://localhost:{server.server_port}/")
             assert somebody.page.title() == "x"
-            assert any("Content Security Policy" in each for each in somebody.complaints)
+            # What the browser has said is heard when something is asked of it.
+            wait_for(
+                lambda: somebody.page.title() and [each for each in somebody.complaints if "Security Policy" in each],
+                "a complaint",
+            )
         server.shutdown()
 
 

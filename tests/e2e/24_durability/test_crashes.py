@@ -103,7 +103,7 @@ class Crashes:
             # Whatever went wrong, the stages after this one have an intake.
             self.valve.open()
             self.kill("smtpd")
-            client.join(timeout=40)
+            client.join(timeout=90)
             self.postern.start("smtpd")
         assert self.ledger.say(promise, data)
 
@@ -226,9 +226,9 @@ def in_the_database(crashes):
 
 
 def in_the_parser(crashes):
-    """Stop the parser's process with a message in it; return its id."""
+    """Stop the parser's process with a message in it, and not a small one; return its id."""
     peer = crashes.peer("hold: parsing", script=Script(ehlo=WITHOUT_TLS))
-    crashes.ledger.hand_over("hold: parsing", peer.mailbox(), LARGE)
+    crashes.ledger.hand_over("hold: parsing", peer.mailbox(), MORE_THAN_SOCKETS_HOLD)
     child = child_of(crashes.postern.processes["delivery"].pid, "messages_app.parser_child")
     os.kill(child, signal.SIGSTOP)
     assert crashes.state(peer.mailbox()) == ("queued", True)
