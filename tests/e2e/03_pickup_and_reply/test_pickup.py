@@ -32,7 +32,8 @@ def test_rita_reads_downloads_and_replies_and_sam_has_it_over_tls(postern, held,
     home, page = postern.home(), rita.page
     pickup.first_contact(page, postern, address)
 
-    assert canary.subject in page.locator("h1").inner_text()
+    page.locator("h1", has_text=canary.subject).wait_for()
+    page.wait_for_load_state()  # the frame of the text, too
     assert canary.text in body_text(page)
     assert postern.recipients(address)[0]["state"] == "read"
     with page.expect_download() as download:
@@ -87,10 +88,10 @@ def test_a_code_works_only_in_the_browser_that_asked_for_it(postern, held, brows
         pickup.ask_for_code(mallory.page, postern, address)
         mallory.page.get_by_label("Code").fill(code)
         mallory.page.get_by_role("button", name="Continue").click()
-        assert mallory.page.get_by_text("This code is not right").count()
+        mallory.page.get_by_text("This code is not right").first.wait_for()
         rita.page.get_by_label("Code").fill(code)
         rita.page.get_by_role("button", name="Continue").click()
-        assert rita.page.get_by_label("Password", exact=True).count()
+        rita.page.get_by_label("Password", exact=True).wait_for()
 
 
 @in_production
@@ -100,7 +101,7 @@ def test_both_sides_hear_of_a_registration_and_this_was_not_me_freezes_the_accou
         pickup.first_contact(mallory.page, postern, address)
         mallory.page.locator("h1", has_text=canary.subject).wait_for()
         for told in (address, "sam@home.example"):
-            wait_for(lambda told=told: alarms(postern, told, address), f"an alert to {told}", seconds=45)
+            wait_for(lambda told=told: alarms(postern, told, address), f"an alert to {told}")
         rita.page.goto(alarms(postern, address, address)[-1])
         rita.page.get_by_label("Yes, freeze this account.").check()
         rita.page.get_by_role("button", name="Freeze this account").click()

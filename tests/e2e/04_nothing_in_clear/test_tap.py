@@ -26,7 +26,7 @@ def test_neither_content_nor_envelope_crosses_in_clear(postern, net, host):
 def test_a_notice_says_who_and_until_when_and_nothing_of_the_message(postern, net):
     partner, canary = net.partner("noticed", DEFECTS["no STARTTLS"]), Canary()
     postern.submit(partner.mailbox(), telltale(partner.mailbox(), canary))
-    notice = postern.post.wait_for(partner.mailbox(), seconds=45)[0]
+    notice = postern.post.wait_for(partner.mailbox())[0]
     assert not canary.found_in(notice.as_bytes())
     text = notice.get_body(("plain",)).get_content()
     assert postern.url in text

@@ -22,7 +22,7 @@ def passed(postern, net):
         canaries.append(Canary())
         postern.submit(to, telltale(to, canaries[-1], size=size))
         postern.wait_for_state(to, *states)
-    postern.post.wait_for(bad.mailbox(), seconds=45)
+    postern.post.wait_for(bad.mailbox())
     return bad.mailbox(), [word for canary in canaries for word in canary.words]
 
 

@@ -167,7 +167,7 @@ def test_a_bare_line_feed_before_the_dot_smuggles_nothing(postern, weak):
 
 def test_a_client_that_speaks_http_or_nonsense_does_no_harm(postern):
     for words in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\xff" * 70_000, b"\x16\x03\x01\x02\x00\x01"):
-        with socket.create_connection(("127.0.0.1", postern.smtpd_port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", postern.smtpd_port), timeout=60) as connection:
             connection.recv(500)
             connection.sendall(words)
             connection.shutdown(socket.SHUT_WR)
@@ -182,7 +182,7 @@ def test_a_client_that_speaks_http_or_nonsense_does_no_harm(postern):
 
 def test_a_stranger_on_the_network_may_not_relay(postern):
     context = ssl.create_default_context(cafile=str(postern.internet.roots))
-    with smtplib.SMTP("localhost", postern.smtpd_port, source_address=("127.9.9.9", 0), timeout=10) as client:
+    with smtplib.SMTP("localhost", postern.smtpd_port, source_address=("127.9.9.9", 0), timeout=60) as client:
         client.starttls(context=context)
         with pytest.raises((smtplib.SMTPSenderRefused, smtplib.SMTPRecipientsRefused)):
             client.sendmail("mallory@home.example", ["rita@partner.example"], b"Subject: relayed\r\n\r\n")

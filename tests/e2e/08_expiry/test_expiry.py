@@ -35,8 +35,9 @@ def test_unread_mail_is_shredded_when_its_time_is_over_and_the_sender_is_told(po
     row = postern.wait_for_state(address, "expired", "shredded")[0]
     assert row["shredded_at"]
     assert postern.ask(LEFT, address=address) == [0, 0, True, True]
-    assert postern.ask(STORED, key=key) == []
-    report = wait_for(lambda: reports(postern, "5.4.7", address), "a report", seconds=45)[0]
+    # They go when what is in the database is gone for good.
+    wait_for(lambda: postern.ask(STORED, key=key) == [], "no file is left")
+    report = wait_for(lambda: reports(postern, "5.4.7", address), "a report")[0]
     assert report.get_content_type() == "multipart/report"
     # Its third part has the headers, the subject among them: it went home over TLS.
     assert canary.text not in report.as_string()
@@ -48,7 +49,7 @@ def test_a_bounce_reaches_the_sender_at_home_over_tls(postern, net):
     postern.home()
     partner = net.partner("unknown", sink_options=("-f", "rcpt"))
     postern.submit(partner.mailbox(), as_sent(letter(partner.mailbox())), sender=SAM)
-    report = wait_for(lambda: reports(postern, "5.", partner.mailbox()), "a report of the bounce", seconds=45)[0]
+    report = wait_for(lambda: reports(postern, "5.", partner.mailbox()), "a report of the bounce")[0]
     assert report.get_content_type() == "multipart/report"
     assert report["Auto-Submitted"]
     assert "Action: failed" in report.as_string()

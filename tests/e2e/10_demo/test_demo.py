@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.processes import wait_for
+
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 400
 
@@ -69,7 +71,7 @@ def test_each_outcome_is_told_in_a_sentence(played, sentence):
 
 
 def test_nothing_is_left_running(played):
-    assert using(played[2]) == []
+    wait_for(lambda: using(played[2]) == [], "nothing is left running")
 
 
 def test_it_runs_again_until_asked_to_stop_and_only_once_in_a_folder(played):
@@ -87,4 +89,4 @@ def test_it_runs_again_until_asked_to_stop_and_only_once_in_a_folder(played):
         rest, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, rest
     assert "authenticator secret" in "".join(lines)
-    assert using(directory) == []
+    wait_for(lambda: using(directory) == [], "nothing is left running")

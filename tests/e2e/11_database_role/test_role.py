@@ -70,7 +70,7 @@ def accepted(server):
     with Process("smtpd", [sys.executable, "manage.py", "smtpd"], env=environment, cwd=ROOT, log=log) as process:
         process.wait_until(lambda: listening(port))
         context = ssl._create_unverified_context()  # noqa: S323, who it is is not the question here
-        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             client.starttls(context=context)
             client.login(PROGRAM, PASSWORD)
             client.mail("sam@home.example")

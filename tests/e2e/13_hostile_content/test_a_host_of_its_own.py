@@ -21,7 +21,6 @@ from tests.harness.stack import REPOSITORY
 pytestmark = pytest.mark.needs("chromium", "smtp-sink", "stunnel")
 
 FILE = b"%PDF " + secrets.token_bytes(2000)
-PATIENCE = 60_000  # milliseconds
 # A body's address, as `signed_body.url` makes it, so many seconds ago.
 ADDRESS = """
 from unittest import mock
@@ -85,7 +84,6 @@ def rita(postern, net, browser):
     postern.submit(address, illustrated(address))
     (copy,) = postern.wait_for_state(address, "held")
     with reader(browser) as somebody:
-        somebody.page.context.set_default_timeout(PATIENCE)
         pickup.first_contact(somebody.page, postern, address)
         yield somebody, copy["id"]
 

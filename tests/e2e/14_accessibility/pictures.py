@@ -15,15 +15,12 @@ from tests.harness.tours.chosen import chosen
 from tests.harness.tours.walker import Walker
 
 FOLDER = Path(os.environ.get("SCREENSHOTS", "screenshots")).resolve()
-# Both cores draw pictures meanwhile.
-PATIENCE = 60_000
 pytestmark = pytest.mark.needs("chromium", "smtp-sink", "stunnel")
 
 
 @pytest.mark.parametrize("name", TOURS)
 def test_the_pictures_of_a_tour(name, stacks, net, browser):
     with reader(browser) as somebody:
-        somebody.page.set_default_timeout(PATIENCE)
         photographer = Photographer(somebody.page, FOLDER / name.replace(" ", "-"))
         TOURS[name](Walker(stacks("embedded"), net, somebody.page, photographer))
     assert len(list(photographer.folder.glob("*/*.png"))) >= 4
@@ -32,6 +29,5 @@ def test_the_pictures_of_a_tour(name, stacks, net, browser):
 def test_the_pictures_of_the_readme(stacks, net, browser):
     """They are copied to docs/pictures by hand, once somebody has looked at them."""
     with reader(browser) as somebody:
-        somebody.page.set_default_timeout(PATIENCE)
         chosen(Walker(stacks("embedded"), net, somebody.page, Photographer(somebody.page, FOLDER)), FOLDER / "chosen")
     assert len(list((FOLDER / "chosen").glob("*.png"))) >= 4

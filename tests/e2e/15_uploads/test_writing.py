@@ -20,8 +20,6 @@ MEGABYTE = 1024 * 1024
 SLOW = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": MEGABYTE}
 FAST = SLOW | {"uploadThroughput": -1}
 TEXT = "Thank you, Sam."
-PATIENCE = 60_000
-expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,6 @@ def write(account, browser):
             path = f"/messages/{walker.hold(address)[-1]}/reply/"
             known = {} if own_session else {"storage_state": state}
             rita = open_browsers.enter_context(reader(browser, javascript=javascript, **known))
-            rita.page.set_default_timeout(PATIENCE)
             before(rita.page)
             rita.page.goto(walker.postern.url + path)
             if own_session:

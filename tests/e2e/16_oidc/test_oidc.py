@@ -84,7 +84,7 @@ def test_rita_reads_with_her_organisation_s_account_and_sam_hears_of_it(postern,
     page.locator("h1", has_text=canary.subject).wait_for()
     assert postern.recipients(address)[0]["state"] == "read"
     for told in (address, "sam@home.example"):
-        wait_for(lambda told=told: alerts(postern, told, address), f"an alert to {told}", seconds=45)
+        wait_for(lambda told=told: alerts(postern, told, address), f"an alert to {told}")
     page.goto(f"{postern.url}/account/security/")
     photograph(page, "security")
     page.context.clear_cookies()
@@ -152,6 +152,7 @@ def test_an_account_with_a_password_is_not_taken_over_but_links_itself(postern, 
                 mallory.page.locator("h1", has_text="You have an account with a password").wait_for()
                 photograph(mallory.page, "link-first")
             rita.page.get_by_role("button", name=BUTTON).click()
+            rita.page.wait_for_load_state()
             if rita.page.get_by_label("Password", exact=True).count():
                 rita.page.get_by_label("Password", exact=True).fill(pickup.PASSWORD)
                 rita.page.get_by_role("button", name="Continue").click()

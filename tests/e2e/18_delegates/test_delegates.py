@@ -11,9 +11,6 @@ from tests.harness.internet import DEFECTS
 from tests.harness.letters import Canary, telltale
 from tests.harness.processes import wait_for
 
-# Milliseconds for a page: the machine may be busy with much else.
-PATIENCE = 60_000
-
 pytestmark = pytest.mark.needs("chromium", "postfix", "smtp-sink", "stunnel")
 
 
@@ -32,8 +29,6 @@ def test_otto_reads_and_answers_for_the_office_until_he_is_removed(mailbox, brow
     postern, office, otto, canary = mailbox
     home = postern.home()
     with reader(browser) as owner, reader(browser) as delegate:
-        for each in (owner, delegate):
-            each.context.set_default_timeout(PATIENCE)
         pickup.first_contact(owner.page, postern, office)
         owner.page.goto(f"{postern.url}/delegates/invite/")
         owner.page.get_by_label("Password", exact=True).fill(pickup.PASSWORD)
