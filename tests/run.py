@@ -5,8 +5,9 @@
 3. end-to-end tests against real servers, on all cores, one file at a time in each process.
 
 All three are run, also where one fails; the exit code is not 0 if any failed. What was
-left out for want of a component is told once more at the end, and the last line is
-pytest's summary, added up. With arguments it is `pytest ARGUMENTS` and nothing more.
+left out for want of a component, and what was asked once more for it waited in vain the
+first time, is told again at the end, and the last line is pytest's summary, added up.
+With arguments it is `pytest ARGUMENTS` and nothing more.
 """
 
 import os
@@ -31,9 +32,10 @@ WAITING = ["-n", str(CORES + 1), *FILE_BY_FILE]
 COMPUTING = ["-n", str(CORES), *FILE_BY_FILE]
 SUMMARY = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s")
 LEFT_OUT = re.compile(r"^needs .* \(\d+ left out\)$")
+ASKED_ONCE_MORE = re.compile(r"^asked once more: (.* \(.*)$")
 # pytest's exit codes: all passed, no test collected.
 FINE = {0, 5}
-ORDER = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "error", "errors")
+ORDER = ("failed", "passed", "rerun", "skipped", "deselected", "xfailed", "xpassed", "warnings", "error", "errors")
 
 
 def say(text: str) -> None:
@@ -48,6 +50,7 @@ class Run:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.left_out: list[str] = []
+        self.asked_once_more: list[str] = []
         self.failed = False
         self._started = time.monotonic()
 
@@ -67,6 +70,8 @@ class Run:
         plain = re.sub(r"\x1b\[[\d;]*m", "", line)
         if LEFT_OUT.match(plain):
             self.left_out.append(plain.strip())
+        if found := ASKED_ONCE_MORE.match(plain):
+            self.asked_once_more.append(found[1])
         if found := SUMMARY.match(plain):
             for each in found[1].split(", "):
                 number, word = each.split(" ")
@@ -78,9 +83,10 @@ class Run:
         self.failed |= os.environ.get("CI") == "true"
 
     def finish(self) -> int:
-        """Print what was left out and the summary; return the exit code."""
-        if self.left_out:
-            say("\n  ".join(["\nleft out:", *self.left_out]) + "\n")
+        """Print what was left out, what was asked once more, and the summary; return the exit code."""
+        for title, lines in (("left out", self.left_out), ("ASKED ONCE MORE", self.asked_once_more)):
+            if lines:
+                say("\n  ".join([f"\n{title}:", *lines]) + "\n")
         words = [word for word in ORDER if self.counts[word]]
         counts = ", ".join(f"{self.counts[word]} {word}" for word in words) or "no tests ran"
         say(f"\n===== {counts} in {time.monotonic() - self._started:.2f}s =====\n")
@@ -97,7 +103,7 @@ def main() -> int:
         # No test of the app pulls the plug.
         with postgres(fsync="off") as server:
             run.session("app tests (PostgreSQL)", ["tests/app", *COMPUTING], TEST_DATABASE_URL=server.url())
-    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", *WAITING])
+    run.session("end-to-end tests", ["tests/e2e", "-p", "no:randomly", "-p", "tests.harness.once_more", *WAITING])
     return run.finish()
 
 

@@ -73,15 +73,22 @@ def pages(item):
     return [page for context in started.contexts for page in context.pages] if started else []
 
 
+def circumstances(item):
+    """Yield what Postern's processes said, its newest recipients, and what each page shows."""
+    if server := getattr(item, "funcargs", {}).get("postern"):
+        said = [f"{name}:\n{process.tail(2500)}" for name, process in server.processes.items()]
+        yield "what Postern said", "\n".join(said)
+        yield "recipients", server.ask(LATEST)
+    for page in pages(item):
+        yield f"page {page.url}", page.locator("body").inner_text(timeout=5000)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Add what Postern's processes said to the report of a failed test."""
+    """Add its circumstances to the report of a failed test, as far as they can be told."""
     report = yield
-    server = getattr(item, "funcargs", {}).get("postern")
-    if report.failed and server:
-        said = [f"{name}:\n{process.tail(2500)}" for name, process in server.processes.items()]
-        report.sections.append(("what Postern said", "\n".join(said)))
-        report.sections.append(("recipients", server.ask(LATEST)))
-    if report.failed and report.when == "call":
-        report.sections.extend((f"page {page.url}", page.locator("body").inner_text()) for page in pages(item))
+    if report.failed:
+        # What failed may be the very thing that is asked; an error here would end the whole run.
+        with contextlib.suppress(Exception):
+            report.sections.extend(circumstances(item))
     return report
