@@ -1,7 +1,5 @@
-"""Cookies of the account pages: host-bound, out of scripts' reach, and stored hashed on our side."""
+"""Cookies of the account pages: host-bound, and out of scripts' reach."""
 
-import hashlib
-import secrets
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,16 +12,6 @@ BROWSER = "browser"
 def cookie_name(name: str) -> str:
     """Return `name` with the prefix that binds a cookie to this host (RFC 6265bis), where links are https."""
     return f"__Host-{name}" if settings.HTTPS else name
-
-
-def new_token() -> str:
-    """Return 256 random bits, safe in a URL and in a cookie."""
-    return secrets.token_urlsafe(32)
-
-
-def digest(token: str) -> bytes:
-    """Return what the database keeps of `token`: 32 bytes that give nothing away."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def read(request: HttpRequest, name: str) -> str:

@@ -13,6 +13,7 @@ from enum import Enum
 from django.db.models import F
 from django.http import HttpRequest
 
+from messages_app import tokens
 from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
 from portal.accounts import codes, cookies
@@ -55,11 +56,11 @@ def start(token: str, recipient: Recipient | None, typed: str, now: datetime) ->
     FirstContact.objects.filter(expires_at__lt=now - KEEP_ROWS).delete()
     right = _same_mailbox(typed, recipient)
     owner, only = recipient if right else None, providers.is_asked_for(typed)
-    started = Started(cookies.new_token(), codes.new_code(), codes.new_reference(), owner, only)
+    started = Started(tokens.new_token(), codes.new_code(), codes.new_reference(), owner, only)
     provider = providers.answering_for(typed)
     FirstContact.objects.create(
-        nonce_hash=cookies.digest(started.nonce),
-        token_hash=cookies.digest(token),
+        nonce_hash=tokens.digest(started.nonce),
+        token_hash=tokens.digest(token),
         recipient=started.recipient,
         code_hash=codes.code_hash(started.code, started.nonce),
         reference=started.reference,
@@ -75,7 +76,7 @@ def of_request(request: HttpRequest, token: str) -> FirstContact | None:
     nonce = cookies.read(request, cookies.FIRST_CONTACT)
     return (
         FirstContact.objects.select_related("recipient", "recipient__message")
-        .filter(nonce_hash=cookies.digest(nonce), token_hash=cookies.digest(token))
+        .filter(nonce_hash=tokens.digest(nonce), token_hash=tokens.digest(token))
         .first()
     )
 

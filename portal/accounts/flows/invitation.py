@@ -2,10 +2,10 @@
 
 from allauth.account.models import EmailAddress
 
+from messages_app import tokens
 from messages_app.models import Recipient
 from messages_app.rules.mailbox import fold
 from messages_app.rules.states import IN_PORTAL, State
-from notifications.invitations import token_hash
 from notifications.models import Invitation
 
 # In place of a token: someone typed the portal's address instead of following the link.
@@ -26,7 +26,7 @@ def newest_waiting(typed: str) -> Recipient | None:
 def recipient_of(token: str) -> Recipient | None:
     """Return whose message `token` points to, None where nobody's."""
     pointers = Invitation.objects.select_related("recipient__message")
-    invitation = pointers.filter(token_hash=token_hash(token)).first()
+    invitation = pointers.filter(token_hash=tokens.digest(token)).first()
     return invitation.recipient if invitation else None
 
 

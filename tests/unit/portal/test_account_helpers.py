@@ -2,7 +2,8 @@
 
 import pytest
 
-from portal.accounts import codes, cookies
+from messages_app import tokens
+from portal.accounts import codes
 from portal.accounts.masking import masked
 from portal.accounts.validators import NoCommonPasswordValidator
 
@@ -26,8 +27,8 @@ def test_a_code_is_bound_to_its_browser():
 
 
 def test_a_token_has_256_bits_and_its_digest_32_bytes():
-    assert len(cookies.new_token()) == 43
-    assert len(cookies.digest(cookies.new_token())) == 32
+    assert len(tokens.new_token()) == 43
+    assert len(tokens.digest(tokens.new_token())) == 32
 
 
 @pytest.mark.parametrize(
