@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from allauth.core.internal.httpkit import get_client_ip
 from django.http import HttpRequest
 
+from messages_app.rules.display import one_line
+
 BROWSER_LIMIT = 200
 
 
@@ -22,5 +24,4 @@ NOBODY = Client(None, "")
 
 def client_of(request: HttpRequest) -> Client:
     """Return the client of `request`; the address is believed only through as many proxies as are trusted."""
-    browser = request.headers.get("user-agent", "")[:BROWSER_LIMIT]
-    return Client(get_client_ip(request), "".join(character for character in browser if character.isprintable()))
+    return Client(get_client_ip(request), one_line(request.headers.get("user-agent", ""), BROWSER_LIMIT))

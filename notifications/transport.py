@@ -16,6 +16,7 @@ from django.core.mail import BadHeaderError
 from django.utils.module_loading import import_string
 
 from messages_app import loop_token
+from messages_app.rules.display import one_line
 from messages_app.rules.mailbox import domain_of
 from notifications.mail import NO_MARK, Mark, NoticeMail, compose
 
@@ -50,18 +51,17 @@ def send(mail: NoticeMail, language: str = "en", mark: Mark = NO_MARK) -> None:
     try:
         _hand_over(loop_token.return_path(mark.identifier), address, content)
     except smtplib.SMTPResponseException as error:
-        text = f"{error.smtp_code} {_printable(error.smtp_error)}"
+        text = f"{error.smtp_code} {_words(error.smtp_error)}"
         raise NotSent(text, permanent=error.smtp_code in _PERMANENT) from error
     except smtplib.SMTPRecipientsRefused as error:
         code, reply = next(iter(error.recipients.values()))
-        raise NotSent(f"{code} {_printable(reply)}", permanent=code in _PERMANENT) from error
+        raise NotSent(f"{code} {_words(reply)}", permanent=code in _PERMANENT) from error
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent(f"{type(error).__name__}: {error}"[:500], permanent=False) from error
 
 
-def _printable(reply: bytes | str) -> str:
-    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return "".join(c if c.isprintable() else " " for c in text)[:500]
+def _words(reply: bytes | str) -> str:
+    return one_line(reply.decode(errors="replace") if isinstance(reply, bytes) else reply, 500)
 
 
 def _hand_over(return_path: str, address: str, content: bytes) -> None:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from messages_app.rules.display import one_line
+
 # clamd(8): "stream: OK", "stream: NAME FOUND", "INSTREAM size limit exceeded. ERROR".
 _ANSWER = re.compile(r"(?:in)?stream(?:\([^)]*\))?: (?:(OK)|(.{1,200}) FOUND)")
 NAME_LIMIT = 100
@@ -38,7 +40,7 @@ def read_reply(reply: str) -> Scanned:
         return UNSCANNED
     if found[1]:
         return Scanned(Verdict.CLEAN)
-    return Scanned(Verdict.INFECTED, "".join(c for c in found[2] if c.isprintable())[:NAME_LIMIT])
+    return Scanned(Verdict.INFECTED, one_line(found[2], NAME_LIMIT))
 
 
 def may_leave(verdict: Verdict, *, scanner: bool, required: bool) -> bool:
