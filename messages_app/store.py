@@ -31,13 +31,14 @@ _TEMPORARY = "."
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _root() -> Path:
+def root() -> Path:
+    """Return the directory of the store."""
     return settings.STORE_DIR or settings.DATA_DIR / "store"
 
 
 def _directory(message_id: UUID) -> Path:
     # The id's first digits are its time: the last are random, and spread evenly.
-    return _root() / message_id.hex[-2:] / str(message_id)
+    return root() / message_id.hex[-2:] / str(message_id)
 
 
 class SealedSpool:
@@ -122,7 +123,7 @@ def _sync_directories(directory: Path) -> None:
     sync_directory(directory)
     sync_directory(directory.parent)
     if directory.parent not in _durable:
-        sync_directory(_root())
+        sync_directory(root())
         _durable.add(directory.parent)
 
 
@@ -147,8 +148,8 @@ def delete(message_id: UUID) -> None:
 
 def free_bytes() -> int:
     """Return how many bytes the store can still take."""
-    _root().mkdir(mode=0o700, parents=True, exist_ok=True)
-    return shutil.disk_usage(_root()).free
+    root().mkdir(mode=0o700, parents=True, exist_ok=True)
+    return shutil.disk_usage(root()).free
 
 
 def sweep_orphans(older_than: timedelta = timedelta(days=1)) -> int:
@@ -161,7 +162,7 @@ def sweep_orphans(older_than: timedelta = timedelta(days=1)) -> int:
 
 
 def _message_directories() -> Iterator[Path]:
-    return (path for path in _root().glob("??/*") if _ID.fullmatch(path.name))
+    return (path for path in root().glob("??/*") if _ID.fullmatch(path.name))
 
 
 def _older(path: Path, before: float) -> bool:

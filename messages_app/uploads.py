@@ -7,7 +7,6 @@ this request, into a file that has no name.
 import io
 import secrets
 import tempfile
-from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 
+from messages_app import store
 from messages_app.sealing.stream import OpeningReader, SealingWriter
 
 # Files up to this many bytes are kept in memory.
@@ -143,6 +143,6 @@ class _Sink:
 
 def _nameless_file() -> IO[bytes]:
     """Return a file in the store's directory that is gone when it is closed, or the process dies."""
-    directory = Path(settings.STORE_DIR or settings.DATA_DIR / "store") / "tmp"
+    directory = store.root() / "tmp"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return cast("IO[bytes]", tempfile.TemporaryFile(dir=directory))
