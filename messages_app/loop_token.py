@@ -54,9 +54,9 @@ def from_return_path(address: str) -> str | None:
     return _from_path(LOCAL_PART, address)
 
 
-def reply_path(identifier: str, day: date | None = None) -> str:
+def reply_path(identifier: str) -> str:
     """Return the reverse-path of a reply, `bounce+MARK@` the portal's host."""
-    return f"{REPLY_LOCAL_PART}+{make(identifier, day)}@{settings.PORTAL_HOST}"
+    return f"{REPLY_LOCAL_PART}+{make(identifier)}@{settings.PORTAL_HOST}"
 
 
 def from_reply_path(address: str) -> str | None:

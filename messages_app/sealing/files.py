@@ -24,12 +24,12 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     sync_directory(path.parent)
 
 
-def create_durably(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
+def create_durably(path: Path, data: bytes) -> bool:
     """Write `data` to `path` unless it exists; return whether it was written.
 
     Of two processes one wins: a hard link never replaces.
     """
-    temporary = _write_temporary(path, data, mode)
+    temporary = _write_temporary(path, data)
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -40,7 +40,7 @@ def create_durably(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
     return True
 
 
-def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
+def _write_temporary(path: Path, data: bytes, mode: int = 0o600) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:

@@ -5,8 +5,6 @@ import textwrap
 
 from portal.demo.mailbag import Arrival
 
-LONGEST = 100
-
 
 class Narrator:
     """Prints; what is checked is counted."""

@@ -100,6 +100,6 @@ def report(narrator: Narrator, *, once: bool) -> int:
     return 1 if narrator.failures else 0
 
 
-def tail(log: Path, lines: int = 30) -> str:
-    """Return the end of the log."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+def tail(log: Path) -> str:
+    """Return the last 30 lines of the log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-30:])

@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import IO
 
 from portal.supervision.child import Child, Program
 
@@ -16,8 +15,8 @@ GRACE = 35.0
 class Supervisor:
     """Runs `programs` in this process's main thread; `say` tells people what happens."""
 
-    def __init__(self, programs: Sequence[Program], say: Callable[[str], None], output: IO[str] | None = None) -> None:
-        self._children = [Child(program, output) for program in programs]
+    def __init__(self, programs: Sequence[Program], say: Callable[[str], None]) -> None:
+        self._children = [Child(program) for program in programs]
         self._say = say
         self._stopping = False
 
