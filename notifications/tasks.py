@@ -1,4 +1,4 @@
-"""Send what is due: a nudge drains, and the sweep nudges."""
+"""Send what is due: a nudge drains, and the clock does where a nudge was lost."""
 
 import structlog
 from celery import shared_task
@@ -22,12 +22,6 @@ def drain() -> None:
                 outbox.send(notice)
             except Exception as error:  # one bad row never stops the others; its lease brings it back
                 log.error("notice.broken", notice=str(notice.pk), error=where(error))
-
-
-@shared_task
-def sweep() -> None:
-    """Find due notices whose nudge was lost."""
-    drain()
 
 
 @shared_task

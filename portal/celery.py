@@ -45,7 +45,7 @@ def schedule(sweep: int) -> dict[str, dict[str, Any]]:
 
     return {
         "deliver what a lost nudge left": every(sweep, "gateway.tasks.sweep"),
-        "notify what a lost nudge left": every(sweep, "notifications.tasks.sweep"),
+        "notify what a lost nudge left": every(sweep, "notifications.tasks.drain"),
         "link new audit events": every(1, "messages_app.tasks.chain_audit"),
         "make keys ahead": every(DAY, "messages_app.tasks.make_keys"),
         "expire what is over": rarely(HOUR, "gateway.tasks.expire"),
