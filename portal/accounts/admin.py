@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from messages_app import audit
-from messages_app.admin.base import AnyAdmin
+from messages_app.admin.base import AnyAdmin, by_whom
 from messages_app.client import client_of
 from portal.accounts.flows import not_me
 from portal.accounts.flows.sign_out import end_sessions
@@ -106,4 +106,4 @@ class UserAdmin(AnyAdmin):
 
 
 def _record(event: audit.Event, request: HttpRequest, user: User, **details: Any) -> None:
-    audit.record(event, actor=f"user:{request.user.pk}", ip=client_of(request).ip, user=user.pk, **details)
+    audit.record(event, **by_whom(request), user=user.pk, **details)

@@ -1,23 +1,24 @@
 """Mail a code without making anyone wait: how long an answer takes must not tell whether an address is known."""
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import close_old_connections
 
 from messages_app import audit
 from messages_app.models import Recipient
+from messages_app.where import where
 from notifications import codes
 from notifications.transport import NotSent
 
 # Seconds before each further try: a greylisting host answers within minutes, a code lasts ten.
 PAUSES = (20, 60, 180, 240)
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="codes")
 
 
@@ -70,11 +71,11 @@ def deliver(letter: CodeLetter, pauses: tuple[int, ...] = PAUSES) -> None:
         codes.send_code(letter.to_address, letter.code, letter.reference, letter.purpose, letter.language)
         _record(letter)
     except NotSent as error:
-        logger.warning("a code could not be mailed: %s", "permanent" if error.permanent else "transient")
+        log.warning("code.not_mailed", permanent=error.permanent)
         if pauses and not error.permanent:
             later(pauses[0], letter, pauses[1:])
     except Exception as error:  # the page has been answered: nobody is left to be told
-        logger.warning("a code could not be mailed: %s", type(error).__name__)
+        log.warning("code.not_mailed", error=where(error))
 
 
 def later(pause: int, letter: CodeLetter, pauses: tuple[int, ...]) -> None:

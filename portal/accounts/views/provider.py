@@ -1,7 +1,6 @@
 """The way to a sign-in provider and back."""
 
-import logging
-
+import structlog
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.adapter import get_adapter
@@ -25,7 +24,7 @@ from portal.accounts.oidc.provider import PortalOIDCAdapter
 from portal.accounts.rules.oidc import Provider, Refusal
 from portal.accounts.views.first_contact import start_again
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @require_safe
@@ -95,5 +94,5 @@ def _lead(request: HttpRequest, provider: Provider, process: str, data: dict[str
 def _away(request: HttpRequest, provider: Provider, error: Exception, state: dict[str, object] | None) -> HttpResponse:
     """Say that it can't be used now; whoever looks after the portal finds in the log, without names, why."""
     said = str(error) if isinstance(error, OAuth2Error) else type(error).__name__
-    logger.warning("the sign-in provider %s can't be used: %s", provider.id, said)
+    log.warning("provider.away", provider=provider.id, error=said)
     return refused(request, Refusal.AWAY, provider.id, state)

@@ -229,7 +229,7 @@ def test_a_code_that_can_not_be_mailed_is_not_logged(monkeypatch, caplog):
 
     monkeypatch.setattr("notifications.codes.send_code", fail)
     mailing.deliver(LETTER)
-    assert "could not be mailed" in caplog.text
+    assert "code.not_mailed" in caplog.text
     assert "BCDFGH" not in caplog.text
     assert "rita" not in caplog.text
     assert not AuditEvent.objects.exists()
