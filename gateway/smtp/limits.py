@@ -20,4 +20,4 @@ class Limits:
     text_line: int = 64 * 1024
     logins: int = 5  # that fail; then 421 and close
     errors: int = 20  # then 421 and close
-    idle_commands: int = 100  # NOOP, RSET, HELP, VRFY between messages; each more is an error
+    idle_commands: int = 100  # NOOP, RSET, HELP, VRFY, EHLO, HELO between messages; each more is an error

@@ -50,7 +50,8 @@ class Options:
 
 # Commands that RFC 3207 section 4 lets through before TLS, and RSET and HELP, which give nothing away.
 _BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"QUIT", b"RSET", b"HELP"})
-_IDLE = frozenset({b"NOOP", b"RSET", b"HELP", b"VRFY"})
+# A greeting too: said again and again, or between one MAIL and the next, it keeps a place for ever and brings no mail.
+_IDLE = frozenset({b"NOOP", b"RSET", b"HELP", b"VRFY", b"EHLO", b"HELO"})
 _KNOWN_ELSEWHERE = frozenset({b"EXPN", b"AUTH", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"})
 _CLOSING = 421  # RFC 5321 section 3.8
 _LINES = frozenset({State.COMMAND, State.LOGIN})

@@ -211,9 +211,28 @@ def test_too_many_errors_close_the_session():
     assert [line[:3] for line in Dialogue(SMALL).say(b"BAD\r\n" * 10)] == ["500"] * 4 + ["421"]
 
 
-def test_idling_for_ever_counts_as_errors():
-    dialogue = Dialogue(Options("gw", starttls=False, require_tls=False, limits=Limits(idle_commands=5, errors=2)))
-    assert [line[:3] for line in dialogue.say(b"NOOP\r\n" * 20)] == ["250"] * 5 + ["450"] * 3 + ["421"]
+IDLE = Options("gw", starttls=False, require_tls=False, limits=Limits(idle_commands=5, errors=2))
+
+
+@pytest.mark.parametrize("command", [b"NOOP", b"RSET", b"HELP", b"VRFY rita", b"HELO c", b"EHLO c"])
+def test_idling_for_ever_counts_as_errors(command):
+    heard = Dialogue(IDLE).say((command + b"\r\n") * 20)
+    ends = [line[:3] for line in heard if line[3:4] != "-"]
+    assert ends[5:] == ["450"] * 3 + ["421"]
+    assert all(code[0] == "2" for code in ends[:5])
+
+
+def test_a_message_that_is_begun_again_and_again_is_idling_too():
+    heard = Dialogue(IDLE).say(b"EHLO c\r\n" + b"MAIL FROM:<sam@home.example>\r\nEHLO c\r\n" * 20)
+    assert sum("sender accepted" in line.lower() for line in heard) == 5
+    assert heard[-1].startswith("421")
+
+
+def test_who_sends_mail_may_greet_before_each_message():
+    dialogue = Dialogue(IDLE)
+    for _ in range(20):
+        dialogue.say(b"EHLO c\r\nMAIL FROM:<sam@home.example>\r\nRCPT TO:<rita@partner.example>\r\nDATA\r\n")
+        assert dialogue.say(b"Subject: x\r\n\r\nx\r\n.\r\n")[-1].startswith("250")
 
 
 @pytest.mark.parametrize("command", [b"NOOP\nQUIT\r\n", b"NOOP\rQUIT\r\n", b"NO\0OP\r\n", b"NOOP\n", b"\n", b"NOOP\rx"])
