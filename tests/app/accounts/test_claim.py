@@ -60,7 +60,7 @@ def test_what_was_missed_is_claimed_at_the_next_sign_in():
 
 def test_an_address_that_nobody_proved_claims_nothing():
     user = account(verified=False)
-    make_held()
+    claim_for_account(make_held(), timezone.now())
     assert claim_missed(user, timezone.now()) == []
     assert not Recipient.objects.filter(claimed_at__isnull=False).exists()
 

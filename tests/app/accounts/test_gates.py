@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from messages_app import pickup
+from messages_app.client import NOBODY
 from messages_app.models import AuditEvent, Gate, Recipient
 from messages_app.rules.phrases import normalise
 from messages_app.rules.standing import Standing
@@ -17,7 +18,7 @@ from messages_app.rules.states import State
 from messages_app.signals import gated
 from notifications.invitations import new_token
 from notifications.models import Notice
-from portal.accounts.flows import not_me
+from portal.accounts.flows import gates, not_me, release
 from portal.accounts.models import FirstContact, User
 from tests.app.accounts.conftest import PASSWORD, RITA, SAM, SURE, go_to_code, go_to_password, make_held, register
 
@@ -148,6 +149,18 @@ def test_an_old_link_allows_nothing_when_the_tries_are_used_up_again(client, hel
     assert Client().post(path, SURE).status_code == 410
 
 
+def test_of_two_presses_at_once_one_allows_more_tries(client, held, token, mailed):
+    gate(held)
+    prove_address(client, token, mailed)
+    for _ in range(3):
+        say(client, token, "wrong")
+    said = link("tries").split("/")[2]
+    one, other = release.gate_release(said), release.gate_release(said)
+    assert release.release_gate(one, NOBODY, timezone.now())
+    Gate.objects.update(tries=3)
+    assert not release.release_gate(other, NOBODY, timezone.now())
+
+
 def test_a_phrase_that_nobody_was_told_can_not_be_tried(client, held, token, mailed):
     gate(held, phrase_hash="")
     prove_address(client, token, mailed)
@@ -180,6 +193,35 @@ def test_what_was_proved_to_one_sender_opens_nothing_of_another(client, held, to
     assert client.post(path, {"phrase": "wrong"}).status_code == 200
     assert client.post(path, {"phrase": PHRASE})["Location"] == reverse("message", args=[other.pk])
     assert standing(other) is Standing.READABLE
+
+
+def test_a_phrase_opens_what_asks_for_it_and_in_its_own_account_alone(client, held, token, mailed):
+    to_approve, ottos = make_held(), make_held("otto@partner.example")
+    Recipient.objects.filter(pk=ottos.pk).update(claimed_by=User.objects.create_user("otto@partner.example"))
+    gate(held)
+    gate(to_approve, "sender_approval")
+    gate(ottos)
+    prove_address(client, token, mailed)
+    say(client, token, PHRASE)
+    choose(client, token)
+    found = [standing(each) for each in (held, to_approve, ottos)]
+    assert found == [Standing.READABLE, Standing.APPROVAL, Standing.PHRASE]
+
+
+def test_an_account_that_was_made_without_a_phrase_opens_nothing_that_asks_for_one(client, held, token, mailed):
+    second = make_held()
+    gate(second)
+    register(client, token, mailed)
+    assert [standing(each) for each in (held, second)] == [Standing.READABLE, Standing.PHRASE]
+
+
+def test_what_a_phrase_opened_stays_open_where_a_provider_has_to_speak_again(client, held, token, mailed):
+    gate(held)
+    prove_address(client, token, mailed)
+    say(client, token, PHRASE)
+    choose(client, token)
+    gates.close_by_provider(User.objects.get())
+    assert standing(held) is Standing.READABLE
 
 
 @pytest.mark.parametrize("who", ["nobody", "mallory"])
@@ -240,6 +282,16 @@ def test_an_account_that_exists_is_asked_about_when_mail_is_held(client, token, 
     gated.send(None, gate=gate(later, "sender_approval"))
     Client().post(link("approval"), SURE)
     assert standing(later) is Standing.READABLE
+
+
+@pytest.mark.parametrize("change", [{"frozen_at": timezone.now()}, {"is_active": False}])
+def test_nothing_is_opened_for_a_frozen_or_closed_account(client, held, token, mailed, change):
+    gate(held, "sender_approval")
+    register(client, token, mailed)
+    path = link("registered")
+    User.objects.update(**change)
+    assert Client().post(path, SURE).status_code == 410
+    assert Gate.objects.get().passed_at is None
 
 
 @pytest.mark.parametrize("spoil", [lambda t: t + "x", lambda _t: "nonsense"])

@@ -15,6 +15,7 @@ from messages_app.models import AuditEvent
 from notifications.models import Notice
 from notifications.transport import NotSent
 from portal.accounts import mailing
+from portal.accounts.flows.reset import unlock_if
 from portal.accounts.models import KnownBrowser, User
 from tests.app.accounts.conftest import PASSWORD, RITA, register
 
@@ -154,6 +155,26 @@ def test_the_browser_of_the_reset_does_not_become_known_while_locked(client, rit
     assert locked(rita)
 
 
+def test_a_browser_that_became_known_after_the_reset_lifts_nothing(client, rita, mailed):
+    client.post(reverse("account_logout"))
+    reset(Client(), mailed)
+    KnownBrowser.objects.update(first_seen_at=timezone.now())
+    sign_in(client)
+    assert "_auth_user_id" in client.session
+    assert locked(rita)
+
+
+def test_what_lifts_one_lock_lifts_no_later_one(rita, mailed):
+    reset(Client(), mailed)
+    rita.refresh_from_db()
+    first = rita.earlier_mail_locked_until
+    reset(Client(), mailed, NEW + "!")
+    assert not unlock_if(rita, first)
+    assert locked(rita)
+    assert unlock_if(rita, rita.earlier_mail_locked_until)
+    assert not locked(rita)
+
+
 def test_another_reset_during_a_lock_lifts_nothing(rita, mailed):
     stranger = Client()
     with time_machine.travel(timezone.now(), tick=False) as clock:
@@ -181,15 +202,16 @@ def test_a_second_factor_stays_and_its_use_lifts_the_lock(rita, mailed):
     assert not locked(rita)
 
 
-def test_a_factor_added_after_the_reset_lifts_nothing(rita, mailed):
+def test_a_factor_that_is_not_older_than_the_reset_lifts_nothing(rita, mailed):
     browser = Client()
-    reset(browser, mailed)
-    secret = generate_totp_secret()
-    TOTP.activate(User.objects.get(), secret)
-    sign_in(browser)
-    browser.post(reverse("mfa_authenticate"), {"code": totp_code(secret)})
-    assert "_auth_user_id" in browser.session
-    assert locked(rita)
+    with time_machine.travel(timezone.now(), tick=False):
+        reset(browser, mailed)
+        secret = generate_totp_secret()
+        TOTP.activate(User.objects.get(), secret)
+        sign_in(browser)
+        browser.post(reverse("mfa_authenticate"), {"code": totp_code(secret)})
+        assert "_auth_user_id" in browser.session
+        assert locked(rita)
 
 
 def test_three_wrong_codes_end_a_reset(rita, mailed):
