@@ -143,6 +143,13 @@ def test_each_line_and_page_says_whose_mailbox_it_is(office, otto, copy):
     assert "as a delegate" not in own.get(reverse("message", args=[copy.pk])).content.decode()
 
 
+def test_a_conversation_in_two_mailboxes_is_a_line_in_each(office, otto, copy):
+    let(office, otto)
+    own = make_copy(otto, text="x", conversation=copy.message.conversation)
+    rows = signed_in(otto).get(reverse("inbox")).context["rows"]
+    assert {row.recipient.pk for row in rows} == {copy.pk, own.pk}
+
+
 def test_the_record_says_who_opened_it_and_as_whose_delegate(office, otto, copy):
     let(office, otto)
     client = signed_in(otto)

@@ -162,6 +162,21 @@ def test_of_a_conversation_only_ones_own_part_counts(rita):
     assert row.counted.messages == 1
 
 
+def test_of_two_that_came_at_once_one_stands_for_their_conversation(rita):
+    one = make_copy(rita, text="x")
+    other = make_copy(rita, text="y", held_at=one.held_at, conversation=one.message.conversation)
+    rows = signed_in(rita).get(reverse("inbox")).context["rows"]
+    assert [row.recipient.pk for row in rows] == [max(one.pk, other.pk)]
+
+
+def test_a_legal_hold_makes_no_second_line(rita):
+    copy = make_copy(rita, text="x", headers={"subject": "Whole"})
+    wrap = KeyWrap.objects.get(recipient=copy)
+    wrap.pk, wrap.type = None, KeyWrap.Type.HOLD
+    wrap.save()
+    assert subjects(signed_in(rita).get(reverse("inbox"))) == ["Whole"]
+
+
 def test_who_wrote_last_is_told(rita):
     copy = make_copy(rita, text="x", age=timedelta(days=2))
     make_sent(rita, conversation=copy.message.conversation, age=timedelta(days=1))
