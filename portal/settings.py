@@ -179,7 +179,6 @@ TRUST_ROOTS = path("TRUST_ROOTS", None)
 
 # --- Holding.
 HOLD_DAYS = env.int("HOLD_DAYS", default=30)
-TOMBSTONE_DAYS = env.int("TOMBSTONE_DAYS", default=365)
 
 # --- Notices: a smarthost (smtp+tls://user:password@host:587), or mx: for the recipient's own MX.
 EMAIL_URL = env.str("EMAIL_URL", default="mx:")

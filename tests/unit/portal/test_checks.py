@@ -25,7 +25,7 @@ def safe(settings, ring):
     settings.PORTAL_HOST, settings.HTTPS, settings.SMTPD_LISTEN = "localhost", False, "127.0.0.1:2525"
     settings.DEMO, settings.DNS_SERVERS, settings.MX_PORT = False, [], 25
     settings.MX_ALLOW_NETWORKS, settings.TRUST_ROOTS = [], None
-    settings.HOLD_DAYS, settings.TOMBSTONE_DAYS, settings.SECRET_KEY = 30, 365, "k" * 50
+    settings.HOLD_DAYS, settings.SECRET_KEY = 30, "k" * 50
     settings.EMAIL_URL = "mx:"
     return settings
 
@@ -64,7 +64,7 @@ def test_a_resolver_elsewhere_is_warned_of_and_stops_nobody(safe, role, server, 
         ({"KEY_DIR": None}, "postern.E003"),
         ({"ROLE": "delivery", "KEY_DIR": Path("/nonexistent")}, "postern.E003"),
         ({"HOLD_DAYS": 0}, "postern.E005"),
-        ({"TOMBSTONE_DAYS": -1}, "postern.E005"),
+        ({"HOLD_DAYS": -1}, "postern.E005"),
         ({"SECRET_KEY": "k" * 49}, "postern.E006"),
         ({"EMAIL_URL": "smtp.example.org"}, "postern.E007"),
         ({"PORTAL_HOST": "mail.example.org"}, "postern.E008"),
