@@ -9,11 +9,12 @@ from email.message import EmailMessage
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
+from django.core.cache import cache
 from django.utils import timezone
 
 from messages_app import audit, loop_token, signals
 from messages_app.models import AuditEvent
-from notifications import mail, outbox, transport
+from notifications import mail, nudges, outbox, tasks, transport
 from notifications.models import Invitation, Notice
 from tests.factories import RITA, SAM, make_keys, make_message
 from tests.harness.processes import free_port
@@ -233,6 +234,68 @@ def test_what_another_worker_took_meanwhile_is_its_own_to_record(db, settings, t
     assert not AuditEvent.objects.filter(event__startswith="notices:").exists()
     again.refresh_from_db()
     assert (again.state, again.failures, again.lease_token is None) == ("due", 0, False)
+
+
+def test_a_worker_that_lost_a_notice_does_not_tell_the_sender_that_it_was_given_up(db, settings, tmp_path):
+    settings.EMAIL_URL = "smtp://127.0.0.1:1"
+    signals.held.send(None, recipient=held(settings, tmp_path), sender_name="")
+    (notice,) = outbox.claim_due(timezone.now(), 10)
+    outbox.claim_due(timezone.now() + outbox.LEASE, 10)
+    notice.created_at -= timedelta(days=4)
+    outbox.send(notice)
+    assert list(Notice.objects.values_list("kind", "state")) == [("first", "due")]
+
+
+def make_due() -> Notice:
+    now = timezone.now()
+    return Notice.objects.create(kind="answer", to_address=RITA, parameters={}, created_at=now, next_attempt_at=now)
+
+
+def claim_later():
+    return outbox.claim_due(timezone.now() + 2 * outbox.LEASE, 10)
+
+
+@pytest.mark.django_db
+def test_what_was_sent_is_not_sent_again(monkeypatch):
+    monkeypatch.setattr(transport, "send", lambda *_letter: None)
+    make_due()
+    (notice,) = claim_later()
+    outbox.send(notice)
+    assert Notice.objects.get().state == "sent"
+    assert claim_later() == []
+
+
+@pytest.mark.django_db
+def test_what_is_refused_for_good_is_given_up_at_once(monkeypatch):
+    def refuse(*_letter):
+        raise transport.NotSent("550 5.1.1 no such user", permanent=True)
+
+    monkeypatch.setattr(transport, "send", refuse)
+    make_due()
+    (notice,) = claim_later()
+    outbox.send(notice)
+    assert Notice.objects.get().state == "failed"
+    assert claim_later() == []
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_a_notice_that_breaks_keeps_no_other_and_waits_for_the_end_of_its_lease(monkeypatch):
+    tried = []
+
+    def carry(*letter):
+        tried.append(letter)
+        if len(tried) == 1:
+            raise KeyError
+
+    monkeypatch.setattr(transport, "send", carry)
+    for _ in range(3):
+        make_due()
+    cache.set(nudges._KEY, 1)
+    tasks.drain()
+    assert cache.get(nudges._KEY) is None  # what comes from now on may nudge
+    assert sorted(Notice.objects.values_list("state", flat=True)) == ["due", "sent", "sent"]
+    assert len(tried) == 3
+    assert len(claim_later()) == 1
 
 
 def test_an_invitation_to_a_message_that_has_ended_is_not_sent(db, settings, tmp_path, smarthost):

@@ -10,6 +10,7 @@ from messages_app.models import Recipient
 from messages_app.rules.states import State
 from notifications import outbox, reminders, transport
 from notifications.models import Invitation, Notice
+from notifications.rules.reminders import QUIET
 from tests.factories import RITA, SAM, make_message, make_recipient
 from tests.mailroom import make_user
 
@@ -91,6 +92,13 @@ def test_a_reminder_that_is_not_needed_any_more_is_dropped(keys, state, sent):
     outbox.send(notice)
     notice.refresh_from_db()
     assert (notice.state, sent) == ("dropped", [])
+
+
+@pytest.mark.parametrize(("ago", "written"), [(QUIET - timedelta(minutes=1), 0), (QUIET, 1)])
+def test_after_any_notice_there_is_no_other_for_a_while(keys, ago, written):
+    copy_held(2 * DAY)
+    Notice.objects.update(created_at=NOW - ago)
+    assert reminders.write_due(NOW) == written
 
 
 def test_where_the_first_notice_came_back_no_other_follows(keys):
