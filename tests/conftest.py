@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from tests.harness import components, prepared
+
+# A machine that others use, too, proves nothing by being slow. Under CI=true Hypothesis tries the same each time.
+_PROFILE = settings.get_profile("ci" if os.environ.get("CI") == "true" else "default")
+settings.register_profile("patient", _PROFILE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 E2E = Path(__file__).parent / "e2e"
 PREFIX = "needs "

@@ -136,7 +136,9 @@ def test_it_opens_for_no_other_envelope(messages, wraps, envelope):
     assert opens(wraps[0], messages[0], tuple(reversed(ENVELOPE)))
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60
+)
 @given(data=st.data())
 def test_no_bit_may_change_and_no_byte_be_missing_or_more(messages, wraps, data):
     sealed = bytearray(wraps[0].sealed_key)

@@ -66,7 +66,7 @@ def serve(context, loop_factory):
 
 @contextmanager
 def client(port, trust=None):
-    smtp = smtplib.SMTP("127.0.0.1", port, local_hostname="mail.home.example", timeout=10)
+    smtp = smtplib.SMTP("127.0.0.1", port, local_hostname="mail.home.example", timeout=60)
     try:
         smtp.ehlo()
         if trust:
@@ -80,7 +80,7 @@ def client(port, trust=None):
 
 @contextmanager
 def raw(port):
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock, sock.makefile("rb") as lines:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as sock, sock.makefile("rb") as lines:
         yield sock, lines
 
 
@@ -280,7 +280,7 @@ def test_a_client_lost_after_the_dot_has_sent_its_message(serve):
     assert slow.aborted == 0
 
 
-def _until(condition, seconds=5.0):
+def _until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "not in time"

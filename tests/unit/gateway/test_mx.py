@@ -11,6 +11,8 @@ from gateway.rules.outcome import Class
 from tests.fakes.dns import SERVFAIL, TIMEOUT, Zone, dns_server
 
 D, MX1, MX2 = "partner.example", "mx1.partner.example", "mx2.partner.example"
+# Seconds for a server that does answer.
+PATIENCE = 30.0
 ANY = Bounds(allow_networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 
@@ -19,8 +21,9 @@ def keep(_):
 
 
 def look_up(zone, bounds=ANY, shuffle=keep):
+    seconds = 1.5 if TIMEOUT in zone.troubles.values() else PATIENCE
     with dns_server(zone) as server:
-        return mx.look_up(D, 25, resolver=Resolver([server], 0.8), bounds=bounds, shuffle=shuffle)
+        return mx.look_up(D, 25, resolver=Resolver([server], seconds), bounds=bounds, shuffle=shuffle)
 
 
 def places(hosts):
@@ -148,21 +151,21 @@ def test_a_public_address_beside_a_private_one_is_used():
 @pytest.mark.parametrize("hop", ["127.0.0.1", "::1"])
 def test_a_next_hop_may_be_an_address(hop):
     with dns_server(Zone()) as server:
-        hosts = mx.resolve_next_hop(hop, 25, resolver=Resolver([server], 1))
+        hosts = mx.resolve_next_hop(hop, 25, resolver=Resolver([server], PATIENCE))
     assert places(hosts) == [(hop, hop)]
 
 
 def test_a_next_hop_without_an_address_is_temporary():
     zone = Zone().add("mail.home.example", "TXT", "nothing")
     with dns_server(zone) as server:
-        hosts = mx.resolve_next_hop("mail.home.example", 25, resolver=Resolver([server], 1))
+        hosts = mx.resolve_next_hop("mail.home.example", 25, resolver=Resolver([server], PATIENCE))
     assert hosts.failure.class_ is Class.TEMP
 
 
 def test_a_large_answer_comes_over_tcp():
     zone = Zone().add(D, "MX", *[(10, f"{'x' * 50}{number}.partner.example") for number in range(60)])
     with dns_server(zone) as server:
-        assert len(Resolver([server], 2).mx(D).records) == 60
+        assert len(Resolver([server], PATIENCE).mx(D).records) == 60
 
 
 @pytest.mark.parametrize(

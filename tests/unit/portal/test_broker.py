@@ -58,11 +58,11 @@ def test_many_writers_and_a_reader_never_meet_a_half_written_file(connect):
         taken = 0
         while taken < 200:
             for taker in takers:
-                message = taker.get(timeout=10)
+                message = taker.get(timeout=60)
                 message.ack()
                 taken += 1
     for each in writers:
-        each.join(20)
+        each.join(60)
 
 
 def test_a_table_keeps_every_queue_that_was_bound_at_once(connect):
@@ -72,7 +72,7 @@ def test_a_table_keeps_every_queue_that_was_bound_at_once(connect):
         with connect() as each:
             channel = each.channel()
             for turn in range(20):
-                start.wait(10)
+                start.wait(60)
                 channel._queue_bind(f"together{turn}", f"key{number}", "", f"queue{number}")
 
     threads = [threading.Thread(target=bind, args=(number,), daemon=True) for number in range(8)]
