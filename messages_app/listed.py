@@ -13,6 +13,7 @@ from messages_app.compiled import Row, Slot
 from messages_app.envelopes import Envelope, addresses_in
 from messages_app.loaded import loaded
 from messages_app.models import Gate, KeyWrap, Message, Recipient
+from messages_app.models.recipient import NOT_DELETED
 from messages_app.places import PAGE, Place, order_of, ordered
 from messages_app.readers import ForReader
 
@@ -95,7 +96,7 @@ def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Row]:
     later = Q(held_at__gt=OuterRef("held_at")) | Q(held_at=OuterRef("held_at"), pk__gt=OuterRef("pk"))
     # Said by itself, it is a range of the index; within the "or" it is not.
     not_earlier = Q(held_at__gte=OuterRef("held_at"))
-    newest = Recipient.objects.visible_to(user).filter(~Exists(same.filter(not_earlier, later)))
+    newest = Recipient.objects.in_lists_of(user).filter(~Exists(same.filter(NOT_DELETED, not_earlier, later)))
     # A page of these first: whatever the database thinks of its tables, it looks for nothing else than what is shown.
     shown = Recipient.objects.filter(pk__in=ordered(newest, "held_at", Place(side, **key)).values("pk"))
     # One at most.

@@ -35,6 +35,7 @@ from messages_app import audit, opening, sealed_headers, signals, store
 from messages_app.compiled import ListSlot, Slot
 from messages_app.listed import Listed
 from messages_app.models import Gate, KeyWrap, Message, Part, Recipient, owners_of
+from messages_app.models.recipient import NOT_DELETED
 from messages_app.opening import PartRow
 from messages_app.readers import ForReader, TogetherForReader
 from messages_app.rules.gate import OPEN, FirstContactPolicy
@@ -56,7 +57,8 @@ UNREAD_MOST = 99
 _STATES = {state.value: state for state in State}
 _BUCKET = KeyWrap.Type.BUCKET.value
 # What lists need of a copy: each time and JSON column more is parsed fifty times a page.
-_COPY = ("address", "state", "delivered_at", "held_at", "conversation", "expires_at", "ended_at", "claimed_by")
+_TIMES = ("delivered_at", "held_at", "expires_at", "ended_at", "marked_unread_at")
+_COPY = ("address", "state", "conversation", "claimed_by", *_TIMES)
 _MESSAGE = ("reverse_path", "key_commitment", "sealed_headers")
 _GATE = ("policy", "passed_at", "opens_at")
 _LISTED = (*_COPY, *(f"message__{name}" for name in _MESSAGE), *(f"gate__{name}" for name in _GATE))
@@ -266,7 +268,7 @@ def numbers(user: Any, ids: Collection[UUID], now: datetime) -> Numbers:
 
 # The three of them have like columns: a conversation, how many, how many of them unread, and a moment.
 def _received_in(user: Any, ids: Sequence[Any], now: Any) -> QuerySet[Recipient, Any]:
-    copies = Recipient.objects.visible_to(user).filter(conversation__among=ids)
+    copies = Recipient.objects.in_lists_of(user).filter(conversation__among=ids)
     return copies.values_list("conversation").annotate(
         count=Count("pk"),
         unread=Count("pk", filter=_is_unread(user, now)),
@@ -411,15 +413,16 @@ def _part_info(row: Part | PartRow, key: ContentKey) -> PartInfo:
 
 def _mark_read(recipient: Recipient, user: Any, now: datetime, ip: str | None) -> None:
     """Go from held to read by a conditional update: a late release or a recall may have been faster."""
-    if recipient.state == State.READ and opening.is_read(user, recipient.pk):
+    is_marked = recipient.marked_unread_at is not None
+    if recipient.state == State.READ and not is_marked and opening.is_read(user, recipient.pk):
         return
     rows = Recipient.objects.visible_to(user).filter(pk=recipient.pk)
-    if rows.filter(state=State.HELD).update(state=State.READ, read_at=now):
+    if rows.filter(state=State.HELD).update(state=State.READ, read_at=now, marked_unread_at=None):
         recipient.state, recipient.read_at = State.READ, now
         message, actor, as_whom = recipient.message_id, f"user:{user.pk}", trail(recipient.claimed_by_id, user)
         audit.record(audit.Event.MESSAGE_READ, actor=actor, ip=ip, message=message, recipient=recipient.pk, **as_whom)
         signals.read.send(open_copy, recipient=recipient, user=user)
-    elif not rows.filter(state=State.READ).exists():
+    elif not rows.filter(state=State.READ).update(marked_unread_at=None):
         recipient.refresh_from_db()
         raise NotReadable(standing_of(recipient, user, now))
 
@@ -431,7 +434,7 @@ def _note(opened: Opened, user: Any, ip: str | None, *, recipient: UUID | None =
 
 def conversation(message: Message, user: Any, limit: int) -> tuple[QuerySet[Recipient], QuerySet[Message]]:
     """Return what else `user` has of the conversation, the newest `limit`: copies received, messages written."""
-    received = inbox_of(user).filter(conversation=message.conversation).exclude(message=message)
+    received = inbox_of(user).filter(NOT_DELETED, conversation=message.conversation).exclude(message=message)
     written = sent_by(user).filter(conversation=message.conversation).exclude(pk=message.pk)
     return received.order_by("-held_at")[:limit], written.order_by("-accepted_at")[:limit]
 
@@ -443,7 +446,7 @@ def is_alone(message: Message, user: Any) -> bool:
 
 
 def _others_received(user: Any, conversation: Any, message: Any) -> QuerySet[Recipient, Any]:
-    others = Recipient.objects.visible_to(user).filter(conversation=conversation).exclude(message_id=message)
+    others = Recipient.objects.in_lists_of(user).filter(conversation=conversation).exclude(message_id=message)
     return others.order_by().values_list("pk")[:1]
 
 
@@ -452,8 +455,9 @@ def _others_written(user: Any, conversation: Any, message: Any) -> QuerySet[Mess
 
 
 def _is_unread(user: Any, now: datetime) -> Q:
-    """Return the condition that a copy waits to be read, and may be."""
-    waiting = _opened_gate(now) & Q(state=State.HELD, expires_at__gt=now)
+    """Return the condition that a copy waits to be read, or to be read again, and may be."""
+    new_or_marked = Q(state=State.HELD) | Q(marked_unread_at__isnull=False)
+    waiting = _opened_gate(now) & new_or_marked & Q(state__in=READABLE, expires_at__gt=now)
     locked = _locked(lock_of(user), now)
     for owner in owners_of(user):
         if of_owner := _locked(lock_of(owner), now):

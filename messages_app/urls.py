@@ -26,6 +26,7 @@ urlpatterns = [
     path("messages/<uuid:pk>/", message.message, name="message"),
     path("messages/<uuid:pk>/extension/", message.ask_extension, name="message_extension"),
     path("messages/<uuid:pk>/delete/", message.delete, name="message_delete"),
+    path("messages/<uuid:pk>/unread/", message.mark_unread, name="message_unread"),
     path("messages/<uuid:pk>/body/", message.body_document, name="message_body"),
     path("messages/<uuid:pk>/parts/<int:number>/", attachment.part, RECEIVED, name="message_part"),
     path("messages/<uuid:pk>/parts/<int:number>/links/<int:position>/", message.link, RECEIVED, name="message_link"),

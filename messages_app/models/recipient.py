@@ -12,6 +12,7 @@ from messages_app.models.message import Message
 from messages_app.rules.rights import Right, stored
 from messages_app.rules.states import IN_PORTAL, State
 
+NOT_DELETED = ~models.Q(state=State.DELETED)
 # Once in the portal: readable, on its way after all, or a tombstone that says what became of it.
 _SHOWN = IN_PORTAL | {State.DELIVERED, State.EXPIRED, State.RECALLED, State.DELETED, State.SHREDDED}
 
@@ -31,6 +32,10 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
         shared = [owner.pk for owner in owners_of(user)]
         whose = {"claimed_by__in": [user.pk, *shared]} if shared else {"claimed_by": user.pk}
         return self.filter(**whose, held_at__isnull=False, state__in=_SHOWN)
+
+    def in_lists_of(self, user: Any) -> "RecipientQuerySet":
+        """Return the copies that lists show to `user`: what a reader deleted is gone there, and its address says so."""
+        return self.visible_to(user).filter(NOT_DELETED)
 
 
 class Recipient(models.Model):
@@ -70,6 +75,8 @@ class Recipient(models.Model):
     conversation = models.UUIDField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
+    # Its reader wants to come back to it: a mark in their lists alone. It stays read, and its sender hears nothing.
+    marked_unread_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     shredded_at = models.DateTimeField(null=True, blank=True)
     # What the domain's policy asked of its reader when the copy was held; the message may ask for more.
@@ -107,7 +114,10 @@ class Recipient(models.Model):
             present_index("claimed_by", "-held_at", name="recipient_inbox"),
             present_index("claimed_by", "conversation", "held_at", name="recipient_thread"),
             models.Index(
-                fields=["claimed_by", "expires_at"], name="recipient_unread", condition=models.Q(state="held")
+                fields=["claimed_by", "expires_at"],
+                name="recipient_unread",
+                # As `pickup` asks for it, to the letter: SQLite knows it again by nothing else.
+                condition=models.Q(state="held") | models.Q(marked_unread_at__isnull=False),
             ),
         )
 

@@ -39,7 +39,7 @@ class Row(NamedTuple):
         """Return whether it, or what else the line stands for, waits to be read."""
         if self.counted is not None and self.counted.unread:
             return True
-        return self.standing is Standing.READABLE and self.recipient.state == State.HELD
+        return self.standing is Standing.READABLE and is_unread(self.recipient)
 
     @property
     def ends_at(self) -> datetime | None:
@@ -61,6 +61,11 @@ class Row(NamedTuple):
     def words(self) -> words.Words:
         """Return what to say where it can't."""
         return words.of_standing(self.standing, self.recipient, shared=self.shared)
+
+
+def is_unread(copy: Recipient | Listed) -> bool:
+    """Return whether `copy` was never opened, or is marked; the marks of listed ones are in their numbers."""
+    return copy.state == State.HELD or (isinstance(copy, Recipient) and copy.marked_unread_at is not None)
 
 
 def row_of(copy: Recipient | Listed, look: pickup.Look, counted: pickup.Counted | None = None) -> Row:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,21 +18,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from messages_app import deletion, drafts, extension, pickup, previews, replies
+from messages_app import deletion, drafts, extension, marking, pickup, previews, replies
 from messages_app.models import Message, Part, Recipient
 from messages_app.pickup import NotReadable, Opened, PartInfo
 from messages_app.render import text_of
 from messages_app.rules import quotes
 from messages_app.rules.frames import LARGEST, FrameSizes, frame_sizes
+from messages_app.rules.rights import Right
+from messages_app.rules.scans import Verdict
 from messages_app.rules.standing import Standing
 from messages_app.rules.states import State
+from messages_app.sealed_headers import Headers
 from messages_app.sealing.errors import SealingError
 from messages_app.views import body, inbox, signed_body, words
 from messages_app.views.access import Find, Source, received, signed_in
 from messages_app.views.attachment import listed
 
-# How much else of a conversation a page shows: the newest.
-THREAD = 20
+# How much else of a conversation a page shows: the newest; and where all of it is asked for.
+THREAD, WHOLE_THREAD = 20, 200
 
 
 # In HTML that was sanitised only images have a source.
@@ -104,12 +108,13 @@ def _shown(request: HttpRequest, source: Source, opened: Opened) -> dict[str, An
         "frame": _frame(opened, part) if framed and part else None,
         "remote_images": request.GET.get("images") == "1",
         "other_view": both and ("html" if plain else "text"),
-        "text": "" if framed or part is None else _text(source, opened, part),
+        "text": "" if framed or part is None else _words(source, opened, part),
         "attachments": attachments_of(source, opened),
         "others": _others(source, opened),
+        "keepable": Right.NO_DOWNLOAD not in source.asked_rights and not _is_infected(opened),
         "may_delete": deletion.may_delete(source.copy, source.user),
         "draft": drafts.begun(source.user, source.copy),
-        **_conversation(source, opened, timezone.now()),
+        **_conversation(source, opened, timezone.now(), whole=request.GET.get("conversation") == "all"),
     }
 
 
@@ -122,6 +127,17 @@ def _others(source: Source, opened: Opened) -> bool:
 
 def _text(source: Source, opened: Opened, part: PartInfo) -> SafeString:
     return mark_safe(body.build(source, opened, part).html)  # noqa: S308  # linkify escapes
+
+
+def _words(source: Source, opened: Opened, part: PartInfo) -> SafeString | str:
+    """Return the text as HTML; "" where it is nothing but room."""
+    text = _text(source, opened, part)
+    return text if text.strip() else ""
+
+
+def _is_infected(opened: Opened) -> bool:
+    """Return whether a scanner found something in a file, which the original has too."""
+    return any(part.scan is Verdict.INFECTED for part in opened.parts.values())
 
 
 def _frame(opened: Opened, part: PartInfo) -> Frame:
@@ -171,24 +187,36 @@ def _attachment(source: Source, part: PartInfo) -> Attachment:
     return Attachment(part, source.url("part", part.number), preview)
 
 
-def _conversation(source: Source, opened: Opened, now: datetime) -> dict[str, list[ThreadItem]]:
-    """Return what else the reader has of the conversation, oldest first: what came before, and what came after."""
+def _conversation(source: Source, opened: Opened, now: datetime, *, whole: bool) -> dict[str, Any]:
+    """Return what else the reader has of the conversation, oldest first: what came before, and what came after.
+
+    The newest of it, and with `whole` all that one page has room for; `cut` says that there is more.
+    """
     if pickup.is_alone(opened.message, source.user):
-        return {"earlier": [], "later": []}
-    copies, own = pickup.conversation(opened.message, source.user, THREAD)
-    items = [_other_copy(copy, source, now) for copy in copies] + [_own_reply(reply, source, now) for reply in own]
-    items = sorted(items, key=lambda item: item.at)[-THREAD:]
+        return {}
+    most = WHOLE_THREAD if whole else THREAD
+    copies, own = pickup.conversation(opened.message, source.user, most + 1)
+    found: list[tuple[datetime, Recipient | Message]] = [(copy.held_at or now, copy) for copy in copies]
+    found = sorted([*found, *((reply.accepted_at, reply) for reply in own)], key=itemgetter(0))
+    items = [_thread_item(each, source, now) for _at, each in found[-most:]]
     here = source.copy.held_at or opened.message.accepted_at
     return {
         "earlier": [item for item in items if item.at < here],
         "later": [item for item in items if item.at >= here],
+        "cut": len(found) > most,
+        "most": most,
+        "whole": whole,
     }
+
+
+def _thread_item(each: Recipient | Message, source: Source, now: datetime) -> ThreadItem:
+    return _own_reply(each, source, now) if isinstance(each, Message) else _other_copy(each, source, now)
 
 
 def _other_copy(copy: Recipient, source: Source, now: datetime) -> ThreadItem:
     """Return another copy; with its text where it was read before: to look at this page reads no other."""
     user, at = source.user, copy.held_at or now
-    if copy.state != State.READ:
+    if copy.state != State.READ or copy.marked_unread_at:
         return ThreadItem(at, row=inbox.row_of(copy, pickup.Look(user, now)))
     try:
         opened = pickup.open_copy(copy, user, now=now, ip=source.ip, conversation=True)
@@ -224,9 +252,29 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not deletion.may_delete(copy, source.user):
         raise Http404
     if request.method != "POST":
-        return render(request, "messages_app/delete.html", {"section": "inbox", "source": source, "recipient": copy})
+        context = {"section": "inbox", "source": source, "recipient": copy, "headers": _peeked(source)}
+        return render(request, "messages_app/delete.html", context)
     deletion.delete([copy], source.user, now=timezone.now(), ip=source.ip)
     messages.success(request, _("The message is deleted for good."))
+    return redirect("inbox")
+
+
+def _peeked(source: Source) -> Headers | None:
+    """Return the headers of what is about to go, as a list would show them; None where they don't open."""
+    copy = pickup.inbox_of(source.user).get(pk=source.pk)
+    headers = pickup.Look(source.user, timezone.now()).peek(copy)
+    pickup.note_listed(source.user, source.ip, headers is not None)
+    return headers
+
+
+@signed_in
+@require_POST
+def mark_unread(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Mark the message as unread, and lead to the inbox; where it can't be read now, its page says why."""
+    source = received(request, pk)
+    if not marking.mark_unread(source.copy, source.user, now=timezone.now(), ip=source.ip):
+        return redirect(source.url())
+    messages.success(request, _("The message is marked as unread. Its sender still sees that it was opened."))
     return redirect("inbox")
 
 

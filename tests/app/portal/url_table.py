@@ -118,12 +118,14 @@ def _sent(page: str, get: Answers, post: Answers | None = None, address: str = "
 _SENT = mine(200, delegate=200, locked=REPLY)
 
 _SHUT: dict[str, Any] = dict.fromkeys(("owner_of_what_expired", "before_the_gate", "locked"), 404)
+_LEFT: dict[str, Any] = dict.fromkeys(_SHUT, COPY)
 _WHOLE = kept(404)
 _ASKED: Answers = dict.fromkeys(("delegate", "invited delegate"), "/delegates/")
 MAIL = [
     _message("", mine(200, delegate=200)),
     _message("extension/", _NO_GET, mine(COPY, delegate=COPY)),
     _message("delete/", _WHOLE | {"delegate": 404}, mine(INBOX, **_SHUT)),
+    _message("unread/", _NO_GET, mine(INBOX, delegate=INBOX, **_LEFT)),
     _message("body/", kept(404)),
     _message("parts/<int:number>/", kept(COPY), address="parts/4/"),
     _message("parts/<int:number>/links/<int:position>/", kept(404), address="parts/2/links/0/"),
