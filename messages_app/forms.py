@@ -59,6 +59,10 @@ class FilesInput(forms.ClearableFileInput):
             "data-most": str(FILES_LIMIT),
             "data-too-many": _too_many(),
             "data-remove": gettext("Remove"),
+            "data-drop": gettext("You can also drag files onto this page."),
+            # upload.js puts in the values.
+            "data-together": gettext("%(size)s together"),
+            "data-added": gettext("Added: %(names)s."),
         }
         return super().get_context(name, value, {**(attrs or {}), **limits})
 

@@ -4,8 +4,6 @@ from typing import Protocol
 
 from django.utils.translation import get_language, gettext, gettext_noop
 
-from messages_app.bidi import isolated
-
 # A copy that was delivered, and came back.
 RETURNED = "returned"
 
@@ -70,11 +68,3 @@ def evidence_label() -> str:
     """Return what stands before the evidence: readers of another language are told that it is in English."""
     is_english = (get_language() or "en").startswith("en")
     return "Technical detail:" if is_english else gettext("Technical detail, in English:")
-
-
-def in_one(copy: Kept) -> str:
-    """Return both in one line, for where there is no room for two, as far as they are known."""
-    words = plain(copy)
-    if not words or not copy.reason_text:
-        return words or copy.reason_text
-    return f"{words} ({isolated(copy.reason_text)})"

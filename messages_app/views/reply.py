@@ -23,6 +23,7 @@ from messages_app.drafts import OpenDraft
 from messages_app.forms import ReplyForm
 from messages_app.models import Part, Recipient
 from messages_app.pickup import NotReadable, Opened
+from messages_app.rules.header_writing import reply_subject
 from messages_app.rules.html_tokens import text_of
 from messages_app.rules.rights import Right
 from messages_app.rules.standing import Standing
@@ -75,6 +76,7 @@ def _page(
     context = {
         "section": "inbox",
         "headers": opened.headers,
+        "subject": reply_subject(opened.headers["subject"]),
         "people": _people(source, opened, reply_all=reply_all),
         "form": form,
         "source": source,

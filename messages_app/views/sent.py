@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from messages_app import drafts, pickup, undo
-from messages_app.models import Message
+from messages_app.models import Message, Recipient
 from messages_app.pickup import NotReadable, Opened
 from messages_app.rules.states import State
 from messages_app.sealed_headers import Headers
@@ -77,7 +77,14 @@ def sent_message(request: HttpRequest, pk: UUID) -> HttpResponse:
         opened = source.open()
     except (NotReadable, SealingError):
         opened = None
-    return render(request, "messages_app/sent_message.html", context | _shown(source, opened))
+    return render(request, "messages_app/sent_message.html", context | _shown(source, opened) | _answered(source))
+
+
+def _answered(source: Source) -> dict[str, Any]:
+    """Return the id of the copy that was answered, where the reader may know of it."""
+    answers = source.message and source.message.answers_id
+    known = answers and Recipient.objects.visible_to(source.user).filter(pk=answers).exists()
+    return {"answered": answers if known else None}
 
 
 def _undoable(source: Source) -> dict[str, Any]:
@@ -119,6 +126,7 @@ def _delivery(source: Source) -> dict[str, Any]:
     return {
         "deliveries": [(row.address, words.of_delivery(row)) for row in rows],
         "moving": any(row.state in _MOVING for row in rows),
+        "failed": sum(words.of_delivery(row).kind == "danger" for row in rows),
     }
 
 

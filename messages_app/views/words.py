@@ -1,6 +1,6 @@
 """The words for each state, as the reader or the writer of a message meets it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -25,11 +25,15 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Delivery:
-    """How far one recipient's copy of a reply has come; `kind` is a badge's: accent, ok, warn or danger."""
+    """How far one recipient's copy of a reply has come; `kind` is a badge's: accent, ok, warn or danger.
+
+    `detail` is the evidence, in English, for those who can put it right.
+    """
 
     kind: str
     label: str
     sentence: str
+    detail: str = ""
 
 
 # What the one whose mailbox it is must see to, or wait for.
@@ -147,10 +151,11 @@ def of_delivery(recipient: Recipient) -> Delivery:
     """Return how far the copy of `recipient` has come, in words for whoever wrote the message."""
     state = State(recipient.state)
     if state is State.BOUNCED or (state is State.DELIVERED and recipient.reason == reasons.RETURNED):
-        why = reasons.in_one(recipient) or _("Their mail server refused it.")
-        return Delivery("danger", _("Could not be delivered"), why)
+        why = reasons.plain(recipient) or _("Their mail server refused it.")
+        return Delivery("danger", _("Could not be delivered"), why, reasons.evidence(recipient))
     if state is State.DEFERRED:
-        return Delivery("accent", _("On its way"), _("It could not be handed over yet; we keep trying."))
+        hope = _("It could not be handed over yet. We keep trying, and tell you by mail what became of it.")
+        return Delivery("warn", _("Delayed"), hope, reasons.evidence(recipient))
     if state in {State.HELD, State.RELEASING}:
         return _waiting(recipient)
     kind, label, sentence = _DELIVERIES.get(state, _ON_ITS_WAY)
@@ -163,7 +168,8 @@ def _waiting(recipient: Recipient) -> Delivery:
         "address": isolated(recipient.address),
         "until": _day(recipient.expires_at),
     }
-    return Delivery("accent", _("Waiting in the portal"), f"{told} {reasons.in_one(recipient)}".strip())
+    sentence = f"{told} {reasons.plain(recipient)}".strip()
+    return Delivery("accent", _("Waiting in the portal"), sentence, reasons.evidence(recipient))
 
 
 # The label of several copies together is that of the first one found in this order.
@@ -171,6 +177,11 @@ _WORST_FIRST = ["danger", "warn", "accent", "", "ok"]
 
 
 def of_deliveries(recipients: list[Recipient]) -> Delivery:
-    """Return the words for all copies of one message together: those that need attention first."""
+    """Return the words for all copies of one message together: those that need attention first, and how many."""
     found = [of_delivery(recipient) for recipient in recipients]
-    return min(found, key=lambda delivery: _WORST_FIRST.index(delivery.kind), default=Delivery("", "", ""))
+    worst = min(found, key=lambda delivery: _WORST_FIRST.index(delivery.kind), default=Delivery("", "", ""))
+    alike = sum(delivery.label == worst.label for delivery in found)
+    if alike == len(found):
+        return worst
+    label = _("%(state)s: %(count)s of %(all)s") % {"state": worst.label, "count": alike, "all": len(found)}
+    return replace(worst, label=label)

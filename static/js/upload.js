@@ -1,6 +1,9 @@
-/* List the chosen files with their sizes, add to them or take one out, say at once when they are too large together or too many,
-   and show how far an upload is, with a way to stop it. Without this file the form is sent as it is. */
+/* List the chosen files with their sizes, add to them, by dragging them here too, or take one out, say at once when they are too
+   large together or too many, and show how far an upload is, with a way to stop it. Without this file the form is sent as it is. */
 "use strict";
+
+// Marks that turn text around would hide the real extension.
+const shown = (name) => name.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
 
 const chooser = (input) => {
   const list = document.createElement("ul");
@@ -9,6 +12,12 @@ const chooser = (input) => {
   total.className = "small";
   total.setAttribute("role", "status");
   input.after(list, total);
+  if (window.matchMedia("(any-pointer: fine)").matches) {
+    const hint = document.createElement("p");
+    hint.className = "helptext";
+    hint.textContent = input.dataset.drop;
+    input.after(hint);
+  }
 
   const unit = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
   const kilobytes = (bytes) => (bytes ? Math.max(1, bytes / 1024) : 0);
@@ -28,8 +37,7 @@ const chooser = (input) => {
     const name = document.createElement("span");
     const bytes = document.createElement("span");
     const remove = document.createElement("button");
-    // Marks that turn text around would hide the real extension.
-    name.textContent = file.name.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+    name.textContent = shown(file.name);
     name.dir = "auto";
     bytes.textContent = size(file.size);
     remove.type = "button";
@@ -45,25 +53,55 @@ const chooser = (input) => {
     return item;
   };
 
-  const show = () => {
+  const show = (added = "") => {
     const transfer = new DataTransfer();
     chosen.forEach((file) => transfer.items.add(file));
     input.files = transfer.files;
     list.replaceChildren(...chosen.map(row));
     const wrong = fault();
     // Of one file the size stands beside its name.
-    total.textContent = wrong || (chosen.length > 1 ? size(weight(chosen)) : "");
+    const together = chosen.length > 1 ? input.dataset.together.replace("%(size)s", size(weight(chosen))) : "";
+    total.textContent = wrong || `${added} ${together}`.trim();
     total.className = wrong ? "small errorlist" : "small";
     input.setCustomValidity(wrong);
     input.setAttribute("aria-invalid", Boolean(wrong));
   };
 
   // Whoever chooses a second time adds: browsers would drop the first choice in silence. What was too much starts afresh.
-  input.addEventListener("change", () => {
-    const added = [...input.files];
+  const add = (added, words) => {
     const kept = fault() ? [] : chosen.filter((file) => !added.some(same(file)));
     chosen = [...kept, ...added];
-    show();
+    show(words);
+  };
+  input.addEventListener("change", () => add([...input.files]));
+  input.addEventListener("files-dropped", ({ detail }) => {
+    add(detail, input.dataset.added.replace("%(names)s", detail.map((file) => shown(file.name)).join(", ")));
+    input.scrollIntoView({ block: "nearest" });
+  });
+};
+
+/* Files may be dropped anywhere: beside the chooser the browser would open them in place of the form. */
+const takesDrops = () => {
+  const carries = (event) => event.dataTransfer?.types.includes("Files");
+  const open = () => document.querySelector("main input[type=file][data-limit]");
+  const mark = (on) => document.querySelector("main").classList.toggle("dropping", on);
+  // A folder comes as a file that can't be read.
+  const isFile = (item) => item.kind === "file" && !item.webkitGetAsEntry?.()?.isDirectory;
+
+  document.addEventListener("dragover", (event) => {
+    if (!carries(event) || !open()) return;
+    event.preventDefault();
+    const busy = document.querySelector("[data-upload-cancel]")?.checkVisibility();
+    event.dataTransfer.dropEffect = busy ? "none" : "copy";
+    mark(!busy);
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
+  document.addEventListener("drop", (event) => {
+    mark(false);
+    if (!carries(event) || !open()) return;
+    event.preventDefault();
+    const files = [...event.dataTransfer.items].filter(isFile).map((item) => item.getAsFile());
+    if (files.length) open().dispatchEvent(new CustomEvent("files-dropped", { detail: files }));
   });
 };
 
@@ -167,3 +205,4 @@ const begin = (root) => {
 };
 document.addEventListener("form-again", (event) => begin(event.target));
 begin(document);
+takesDrops();

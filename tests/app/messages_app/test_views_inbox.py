@@ -237,7 +237,7 @@ def test_a_cursor_of_ones_own_making_finds_nothing(rita, cursor):
 @pytest.mark.parametrize(("state", "words"), [
     (State.QUEUED, "On its way"),
     (State.SENDING, "On its way"),
-    (State.DEFERRED, "we keep trying"),
+    (State.DEFERRED, "We keep trying"),
     (State.AMBIGUOUS, "On its way"),
     (State.DELIVERED, "Delivered"),
     (State.HELD, "Waiting in the portal"),

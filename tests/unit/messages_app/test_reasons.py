@@ -44,19 +44,6 @@ def test_only_in_another_language_the_evidence_is_announced_as_english():
         assert reasons.evidence_label() == "Technische Einzelheit, auf Englisch:"
 
 
-@pytest.mark.parametrize(
-    ("reason", "sentence", "line"),
-    [
-        ("refused", "mx: 550 no", "The receiving mail server refused the message. (mx: 550 no)"),
-        ("of-another-version", "mx: 550 no", "mx: 550 no"),
-        ("refused", "", "The receiving mail server refused the message."),
-        ("of-another-version", "", ""),
-    ],
-)
-def test_in_one_line_the_evidence_stands_in_brackets(reason, sentence, line):
-    assert reasons.in_one(Recipient(reason=reason, reason_text=sentence)) == line
-
-
 @pytest.mark.parametrize("reason", [*ResultType, delegates.REASON, reasons.RETURNED, "portal-only"])
 def test_every_reason_has_words(reason):
     assert reason in reasons.WORDS
