@@ -36,6 +36,16 @@ from messages_app.render import linkify, safe_html, text_of
         ("<p style='width:calc(1px)'>a</p>", "<p>a</p>"),
         ("<p style='color:rgb(url(http://x/))'>a</p>", "<p>a</p>"),
         (r"<p style='color:\75rl(http://x/)'>a</p>", "<p>a</p>"),
+        # A gradient has nothing within it that fetches or refers to anything, and is a background alone.
+        (
+            "<p style='background:linear-gradient(0deg, #fff, rgb(1,2,3))'>a</p>",
+            '<p style="background:linear-gradient(0deg, #fff, rgb(1,2,3))">a</p>',
+        ),
+        ("<p style='background:linear-gradient(url(http://x/), red)'>a</p>", "<p>a</p>"),
+        ("<p style='background:linear-gradient(rgb(var(--x)), red)'>a</p>", "<p>a</p>"),
+        ("<p style='list-style:linear-gradient(red, blue)'>a</p>", "<p>a</p>"),
+        # A comment that parts two words would stand between them.
+        ("<p style='font-family:a/**/b'>a</p>", "<p>a</p>"),
         ("<p style='color:red !important'>a</p>", '<p style="color:red">a</p>'),
         ("<p style='" + "color:red;" * 500 + "'>a</p>", "<p>a</p>"),  # longer than anybody writes
         ("<table cellpadding=1><tr><td bgcolor=red>a", None),
