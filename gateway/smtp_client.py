@@ -32,6 +32,7 @@ MOST_MESSAGES = 100
 LONGEST_IDLE = 5.0  # seconds
 MOST_RECIPIENTS = 100  # in one transaction: what every server has to take (RFC 5321 section 4.5.3.1.8)
 LOOK_SECONDS = 10.0
+GOOD_BYE = 421  # RFC 5321 section 3.8
 SLOWEST = 4096  # octets a second at which a message may go out: an ISDN line has half of it to spare
 # Errors of this machine, not of the host: it has no way to such addresses (usually IPv6) at all.
 NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
@@ -113,7 +114,7 @@ class VerifiedSession:
         with self.guard(phase):
             reply = self.wire.reply(wait)
             self._last_used = time.monotonic()
-        if reply.code == 421:  # noqa: PLR2004, the host says good-bye
+        if reply.code == GOOD_BYE:
             self.close()
         return reply
 
@@ -124,6 +125,22 @@ class VerifiedSession:
     def result(self, phase: Phase, class_: Class, sentence: str, **more: Any) -> HostResult:
         """Return a result of this host, with the evidence of its TLS."""
         return self.address.result(phase, class_, sentence, reused=self.messages > 1, **self.seen, **more)
+
+    def listen(self) -> None:
+        """Hear what the host said unasked, before a transaction begins. Raises HostFailed.
+
+        It may have said good-bye. Anything else would be taken for the answer to MAIL, and each answer for that of the
+        command before: one recipient's refusal would bounce the copies of others.
+        """
+        with self.guard(Phase.MAIL):
+            early = self.wire.unasked()
+            if early and early.code != GOOD_BYE:
+                raise Malformed
+        if early:
+            self.close()
+            said = {"smtp_code": early.code, "enhanced": early.enhanced, "smtp_text": early.text}
+            sentence = replies.describe_refusal(Phase.MAIL, self.address.host, early)
+            raise HostFailed(self.result(Phase.MAIL, Class.TEMP, sentence, **said))
 
     def reset(self) -> None:
         """Forget an unfinished transaction. Raises HostFailed.
@@ -427,6 +444,7 @@ class Transaction:
         if unfit := _unfit(self.session, self.message, self.recipients):
             self._settle(self.recipients, unfit)
             return
+        self.session.listen()
         self.session.reset()
         self.session.dirty = True
         if "PIPELINING" in self.session.extensions:

@@ -244,6 +244,27 @@ def test_what_a_host_said_before_tls_counts_for_nothing(try_it):
     assert action(try_it(Script(ehlo=ehlo))[0]) is Action.DELIVERED
 
 
+def refuse_otto(command):
+    return "550 5.1.1 unknown" if "otto" in command else "250 2.1.5 ok"
+
+
+@pytest.mark.parametrize("pipelining", ["250 PIPELINING", "250 HELP"])
+@pytest.mark.parametrize("unasked", ["250 2.0.0 and well", "550 5.7.1 and no", "250-half", "banana", "250 a\r\n250 b"])
+def test_row_23_a_host_that_speaks_unasked_has_lost_its_place_and_bounces_nobody(try_it, pipelining, unasked):
+    """Each answer would be taken for the one before: what is said of Otto would be Rita's."""
+    report, host = try_it(Script(ehlo2=f"250-x\r\n{pipelining}\r\n{unasked}", rcpt=refuse_otto), RITA, OTTO)
+    assert [action(report, each) for each in (RITA, OTTO)] == [Action.RETRY, Action.RETRY]
+    assert host.count("MAIL") == 0
+    assert_nothing_in_clear(host)
+
+
+def test_a_host_that_says_good_bye_unasked_is_asked_again_later(try_it):
+    report, host = try_it(Script(ehlo2="250 x\r\n421 4.3.2 shutting down"))
+    (result,) = report.results
+    assert (result.class_, result.smtp_code, action(report)) == (Class.TEMP, 421, Action.RETRY)
+    assert host.count("MAIL") == 0
+
+
 def test_row_22_what_is_lost_before_the_dot_is_temporary(try_it):
     report, _ = try_it(Script(body=RESET), content=BIG, size=1)
     assert (report.results[0].class_, report.results[0].phase) == (Class.TEMP, Phase.BODY)
