@@ -214,6 +214,18 @@ def test_an_opened_key_is_kept_for_ten_minutes_and_no_longer(keys, monkeypatch):
         keystore.opened(now_bucket())
 
 
+def test_a_name_that_is_no_buckets_is_no_files(keys):
+    with pytest.raises(ValueError, match="bucket"):
+        keystore.save("../stray", bytes(32))
+    assert not (keys / "keys" / "stray").exists()
+
+
+def test_a_file_that_is_still_written_is_no_bucket(keys):
+    found = keystore.bucket_ids()
+    (keys / "keys" / "buckets" / ".half").touch()
+    assert keystore.bucket_ids() == found
+
+
 def test_without_a_key_store_there_are_no_buckets(keys, settings):
     settings.KEY_DIR = keys / "empty"
     assert keystore.bucket_ids() == []

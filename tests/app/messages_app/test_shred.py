@@ -117,6 +117,7 @@ def after(bucket_id):
 
 def test_a_bucket_over_and_empty_is_destroyed_for_good(keys, django_capture_on_commit_callbacks):
     bucket = bucket_now()
+    keystore.opened(bucket)  # in memory as well
     with django_capture_on_commit_callbacks(execute=True):
         assert shred.destroy_bucket(bucket, after(bucket))
         assert shred.destroy_bucket(bucket, after(bucket))
