@@ -56,7 +56,7 @@ class Clients:
         return True
 
     def wait_for(self, count):
-        wait_for(lambda: len(self.accepted) >= count, f"{count} messages are accepted", seconds=90)
+        wait_for(lambda: len(self.accepted) >= count, f"{count} messages are accepted", seconds=180)
 
 
 def copies(partner):
@@ -73,7 +73,7 @@ def test_kill_nine_loses_nothing_and_duplicates_only_where_permitted(postern, ne
         postern.kill(name)
         postern.start(name)
     clients.wait_for(COUNT)
-    wait_for(lambda: len(copies(partner)) == COUNT, "every accepted message arrives", seconds=90, every=0.5)
+    wait_for(lambda: len(copies(partner)) == COUNT, "every accepted message arrives", seconds=180, every=0.5)
     assert clients.lost_answers, "no client felt a death: this run shows nothing"
     arrived = copies(partner)
     assert sorted(arrived) == addresses
