@@ -130,7 +130,9 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     def start(self) -> Self:
-        """Start the child and return at once."""
+        """Start the child and return at once; one that still runs, since a test broke off, is killed first."""
+        if self.running:
+            self.kill()
         as_user = {}
         if self.user and os.geteuid() == 0:
             user = pwd.getpwnam(self.user)
@@ -243,7 +245,10 @@ def is_alive(pid: int) -> bool:
 
 def stands(pid: int) -> bool:
     """Return whether every thread of a process is stopped: a signal reaches each at a moment of its own."""
-    return all(_state(task) in {"T", "Z", "X"} for task in Path(f"/proc/{pid}/task").iterdir())
+    try:
+        return all(_state(task) in {"T", "Z", "X"} for task in Path(f"/proc/{pid}/task").iterdir())
+    except FileNotFoundError:
+        return True
 
 
 def _state(process: Path) -> str:

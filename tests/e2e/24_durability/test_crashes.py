@@ -325,8 +325,9 @@ def handing_all_over(crashes, letters):
 
 def has_started(database):
     """Return whether PostgreSQL runs again; it refuses while a child of the dead one is still there."""
+    server = database.process if database.process.running else database.process.start()
     with suppress(NotInTimeError):
-        database.process.start().wait_until(database.answers, seconds=60)
+        server.wait_until(database.answers)
         return True
     return False
 
