@@ -1,12 +1,13 @@
 """How allauth behaves here: sign-up is closed, links use PORTAL_BASE_URL, mail goes out as codes and notices."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from messages_app import audit
 from messages_app.client import client_of
@@ -17,6 +18,7 @@ from portal.accounts.flows import known_browser
 from portal.accounts.models import User
 from portal.accounts.notices import tell_changed
 
+TOO_MANY = _("For your protection there is a limit. Please wait ten minutes and try again: the block lifts by itself.")
 # allauth's template for each mail that carries a code -> what the code is for.
 CODE_MAILS = {
     "account/email/password_reset_code": "reset",
@@ -27,6 +29,15 @@ CODE_MAILS = {
 
 class PortalAccountAdapter(DefaultAccountAdapter):
     """allauth's account adapter, for an invitation-only portal."""
+
+    # What to do next stands in each; allauth's own words blame, or leave one without an end in sight.
+    error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _(
+            "The address or the password is not right. Type both once more, or choose “Forgotten your password?”."
+        ),
+        "too_many_login_attempts": TOO_MANY,
+        "rate_limited": TOO_MANY,
+    }
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         """Return False: an account begins with an invitation."""
