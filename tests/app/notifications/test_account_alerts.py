@@ -11,6 +11,8 @@ from portal.accounts.notices import tell_changed
 from tests.factories import RITA, SAM
 from tests.mailroom import make_user
 
+NOW = timezone.now()
+
 
 @pytest.mark.parametrize("locked", [True, False])
 def test_a_reset_alert_says_whether_earlier_mail_is_locked(db, monkeypatch, locked):
@@ -35,6 +37,19 @@ def test_an_account_by_a_provider_is_told_without_a_password(teller, release, la
     assert len(second - first) == 1
     word = {"en": "password", "de": "Passwort", "fr": "mot de passe", "es": "contraseña", "ar": "كلمة مرور"}[language]
     assert word not in (second - first).pop()
+
+
+FACTORS = ("totp_activated", "totp_deactivated", "webauthn_added", "webauthn_removed", "recovery_codes_generated")
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ar"])
+def test_each_change_of_how_one_signs_in_has_its_own_words(language):
+    def said(event: str) -> str:
+        return mail.compose(mail.AccountAlert(RITA, event, "owner", RITA, NOW, "", "", ""), language).body.splitlines()[0]
+
+    events = ("password_set", "password_changed", *FACTORS, "anything else")
+    assert len({said(event) for event in events}) == len(events)
+    assert all(RITA in said(event) for event in events)
 
 
 @pytest.mark.parametrize(("chosen", "shown"), [("Asia/Tokyo", "18:00"), ("", "09:00"), ("Moon/Sea", "09:00")])
