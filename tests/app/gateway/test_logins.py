@@ -1,6 +1,7 @@
 """Names and passwords: who is let in, and that who is not learns nothing."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
@@ -141,3 +142,21 @@ def test_only_so_many_wait():
             judged.stop()
 
     assert asyncio.run(run()) is reply.AUTH_BUSY
+
+
+def test_a_database_that_hangs_keeps_no_client_waiting_and_counts_against_nobody(monkeypatch):
+    go_on = threading.Event()
+    monkeypatch.setattr(logins, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(logins, "verify", lambda _credentials: go_on.wait(60))
+
+    async def log_in():
+        judge = Logins()
+        try:
+            heard = [await judge.judge(HERE, Credentials("app-1", "right")) for _ in range(3)]
+        finally:
+            go_on.set()
+        over = judge._is_over(logins.Who(HERE.ip, "app-1"))
+        await asyncio.to_thread(judge.stop)
+        return heard, over
+
+    assert asyncio.run(log_in()) == ([reply.AUTH_BUSY] * 3, False)
