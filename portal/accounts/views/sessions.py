@@ -36,7 +36,8 @@ def security(request: HttpRequest) -> HttpResponse:
 def listed(request: HttpRequest) -> HttpResponse:
     """Show where the account is signed in, this browser first; a POST signs out everywhere else."""
     if request.method == "POST":
-        return _end_others(request)
+        answer: HttpResponse = _end_others(request)
+        return answer
     sessions = UserSession.objects.purge_and_list(request.user)
     sessions.sort(key=lambda session: (not session.is_current(), -session.last_seen_at.timestamp()))
     return render(request, "usersessions/usersession_list.html", {"sessions": sessions})
