@@ -137,13 +137,19 @@ def test_no_preview_of_what_is_shut(rita, client, scanner, kind):
     assert status(client, copy, kind, BAD) == (403 if kind == "preview" else 404)
 
 
-def test_no_reply_leaves_with_it(rita, client, scanner):
+def stored(settings):
+    return {path for path in settings.STORE_DIR.rglob("*") if path.is_file()}
+
+
+def test_no_reply_leaves_with_it_nor_stays_anywhere(rita, client, scanner, settings):
     copy = make_copy(rita, text="x")
-    path = reverse("message_reply", args=[copy.pk])
+    path, before = reverse("message_reply", args=[copy.pk]), stored(settings)
     once = str(client.get(path).context["form"]["once"].value())
-    form = {"text": "Hello", "once": once, "attachments": [SimpleUploadedFile("bad.zip", EICAR)]}
+    large = SimpleUploadedFile("bad.zip", EICAR + bytes(100_000))
+    form = {"text": "Hello", "once": once, "attachments": [large]}
     page = client.post(path, form)
     assert "Nothing was sent" in page.content.decode()
+    assert stored(settings) == before
     assert not Message.objects.filter(origin=Message.Origin.PORTAL).exists()
     form["attachments"] = [SimpleUploadedFile("good.zip", b"fine")]
     assert client.post(path, form).status_code == 302
