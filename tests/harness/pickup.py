@@ -48,3 +48,4 @@ def first_contact(page: Page, stack: Stack, address: str) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Open my message").click()
     page.get_by_role("button", name="I saved them").click()
+    page.wait_for_load_state()
