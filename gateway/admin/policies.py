@@ -88,7 +88,7 @@ HELP = {
     "the sender is told when the time in the queue is over. A server that asks to come again is tried to the end. "
     f"{DURATION}",
     "hold_oversize": "Hold in the portal what the other server finds too big. Otherwise it bounces.",
-    "late_release": "Deliver what was held for want of TLS once it can be had, if nobody has opened it.",
+    "late_release": "Deliver what was held for want of TLS, or of any answer, once it can be, if nobody has opened it.",
     "cool_down": "Who registered reads only after this long, so that an alarm comes in time. Empty: at once. "
     f"{DURATION}",
     "trusted": "These certificates replace the public CAs for this pattern: nothing else is believed there any more.",
