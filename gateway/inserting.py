@@ -43,9 +43,9 @@ _CASTS = {
     "UUIDField": "::uuid",
     **dict.fromkeys(_NUMBERS, "::bigint"),
 }
-# Rows of one statement of PostgreSQL: few sizes, since each is kept ready by itself,
-# and enough that nearly every group is one or two of them.
-_PORTIONS = (32, 24, 16, 12, 8, 6, 5, 4, 3, 2, 1)
+# Rows of one statement of PostgreSQL: not too many sizes, since each is kept ready by itself, and enough that a group
+# of what twenty sessions bring is one or two of them.
+_PORTIONS = (32, 24, 20, 16, 14, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
 # For a transaction whose end somebody waits for: less than `gateway.intake.ANSWER_SECONDS`.
 _NOT_FOR_LONG = "SET LOCAL lock_timeout = '8s'"
 Row = list[Any]

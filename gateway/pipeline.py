@@ -21,6 +21,7 @@ Values = Sequence[Any]
 _Written = tuple[str, Sequence[bytes | None], Sequence[int]]
 
 _TEXT, _BINARY = 0, 1
+_BYTES = (bytes, bytearray, memoryview)
 _FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 # What each connection has ready: statements and their names there.
 _ready: WeakKeyDictionary[Any, dict[str, bytes]] = WeakKeyDictionary()
@@ -120,20 +121,20 @@ def _leave(raw: Any) -> None:
 
 def _written(values: Values) -> tuple[list[bytes | None], list[int]]:
     """Return `values` as they go over the wire, and which form each has. Raises psycopg.DataError."""
-    formats = [_BINARY if isinstance(value, bytes | memoryview) else _TEXT for value in values]
-    return [_bytes_of(value) for value in values], formats
+    written: list[bytes | None] = []
+    forms: list[int] = []
+    for value in values:
+        is_text = isinstance(value, str)
+        if is_text and "\0" in value:
+            raise psycopg.DataError("a text with a NUL")  # libpq would end it there
+        is_binary = isinstance(value, _BYTES)
+        written.append(value.encode() if is_text else bytes(value) if is_binary else _bytes_of(value))
+        forms.append(_BINARY if is_binary else _TEXT)
+    return written, forms
 
 
 def _bytes_of(value: Any) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, memoryview):
-        return bytes(value)
-    text = value if isinstance(value, str) else _text_of(value)
-    if "\0" in text:
-        raise psycopg.DataError("a text with a NUL")  # libpq would end it there
-    return text.encode()
-
-
-def _text_of(value: bool | float | datetime) -> str:  # noqa: FBT001, a value of a row
-    return value.isoformat() if isinstance(value, datetime) else str(value).lower()
+    """Return a moment, a number or a truth as PostgreSQL reads it."""
+    if value is None:
+        return None
+    return (value.isoformat() if isinstance(value, datetime) else str(value).lower()).encode()

@@ -1,5 +1,6 @@
 """Mail in, over real sockets, into the database: sealed and committed before 250."""
 
+import logging
 import smtplib
 import socket
 import sqlite3
@@ -8,6 +9,7 @@ import threading
 import tracemalloc
 from contextlib import contextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -15,6 +17,7 @@ from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
 from gateway import acceptance
+from gateway import intake as intake_module
 from gateway.committer import Committer
 from gateway.intake import Intake
 from gateway.listener import Settings, serve_in_thread, server_context
@@ -531,3 +534,21 @@ def test_the_log_has_neither_content_nor_recipients(client, capfd):
     text = "".join(capfd.readouterr())
     assert "classified" not in text
     assert "rita" not in text
+
+
+def _committed(*, given_up):
+    message = Message(relay_name="home", received={"client_ip": "192.0.2.1"})
+    accepted = SimpleNamespace(message=message, recipients=["rita"])
+    return SimpleNamespace(accepted=accepted, wait=SimpleNamespace(given_up=given_up))
+
+
+def test_messages_committed_together_are_logged_together_and_those_nobody_heard_of_by_themselves(caplog):
+    caplog.set_level(logging.INFO)
+    group = [_committed(given_up=number == 3) for number in range(15)]
+    intake_module._report(group)
+    events = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    logged = [(event["event"], line["message"]) for event in events for line in event.get("each", [event])]
+    assert [len(event.get("each", [event])) for event in events] == [12, 2, 1]
+    assert logged == [("accepted", str(each.accepted.message.pk)) for each in group if not each.wait.given_up] + [
+        ("accepted_unheard", str(group[3].accepted.message.pk))
+    ]

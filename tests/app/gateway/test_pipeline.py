@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from django.db import connection
+from django.utils.safestring import mark_safe
 
 from gateway import pipeline
 
@@ -42,6 +43,20 @@ def test_values_arrive_as_they_are_and_the_transaction_is_over(raw):
     send(raw, (INSERT, ROW), (INSERT, ("8", None, memoryview(b"x"), AT, None)))
     assert status(raw) == "IDLE"
     assert found(raw) == [(7, "it's \\N ü", b"\x00\\x41", AT, None), (8, None, b"x", AT, None)]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (True, b"true"),
+        (2**40, b"1099511627776"),
+        (mark_safe("It's"), b"It's"),
+        (bytearray(b"A"), b"A"),
+        (AT, b"2026-11-20T09:12:00.123456+00:00"),
+    ],
+)
+def test_each_kind_of_value_has_its_form(value, written):
+    assert pipeline._written([value])[0] == [written]
 
 
 def test_without_commit_the_transaction_is_the_callers(raw):
