@@ -11,7 +11,7 @@ from messages_app.ids import from_letters
 from messages_app.rules.mailbox import fold
 from notifications import outbox, unreachable
 from notifications.models import Notice
-from notifications.nudges import nudge_on_commit
+from notifications.writing import write
 
 _GONE_OUT = (Notice.State.DUE, Notice.State.SENT)
 
@@ -39,17 +39,15 @@ def answered(identifier: str, address: str, **_kwargs: Any) -> None:
     if notice is None:
         return
     now = timezone.now()
-    answer = Notice(
-        kind=Notice.Kind.ANSWER,
-        to_address=fold(address),
+    write(
+        Notice.Kind.ANSWER,
+        fold(address),
+        now,
+        once=True,
         recipient=notice.recipient,
         language=notice.language,
-        created_at=now,
-        next_attempt_at=now,
         due_day=now.date(),
     )
-    Notice.objects.bulk_create([answer], ignore_conflicts=True)
-    nudge_on_commit()
 
 
 def _find(identifier: str) -> Notice | None:

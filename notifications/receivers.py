@@ -11,9 +11,8 @@ from messages_app import senders, signals
 from messages_app.models import Message, Recipient
 from notifications.gathering import join
 from notifications.models import WAITING, Notice, organisation_language
-from notifications.nudges import nudge_on_commit
+from notifications.writing import write
 
-AT_ONCE = timedelta(0)
 # How long a held report waits for more copies of the same message; the sweep sends it.
 GATHER = timedelta(seconds=10)
 # So many messages one report names.
@@ -24,7 +23,7 @@ MOST_NAMED = 50
 def tell_recipient(recipient: Recipient, sender_name: str, **_kwargs: Any) -> None:
     """Write the first notice: a message is waiting."""
     parameters = {"sender_address": senders.address_of(recipient.message), "sender_name": sender_name}
-    _write(Notice.Kind.FIRST, recipient.address, parameters, recipient)
+    _write(Notice.Kind.FIRST, recipient.address, recipient, parameters)
 
 
 @receiver(signals.held_together)
@@ -44,7 +43,7 @@ def tell_sender(message: Message, recipients: Sequence[Recipient], **_kwargs: An
         "accepted_at": message.accepted_at.isoformat(),
         "expires_at": recipients[0].expires_at.isoformat() if recipients[0].expires_at else "",
     }
-    _write(Notice.Kind.HELD_REPORT, sender, parameters, recipients[0], after=GATHER)
+    _write(Notice.Kind.HELD_REPORT, sender, recipients[0], parameters, after=GATHER)
 
 
 @receiver(signals.delivered)
@@ -69,7 +68,7 @@ def tell_sender_of_wish(recipient: Recipient, *, over: bool, **_kwargs: Any) -> 
         "accepted_at": message.accepted_at.isoformat(),
         "expires_at": (ends or message.accepted_at).isoformat(),
     }
-    _write(Notice.Kind.EXTENSION, senders.outside(message), parameters, recipient)
+    _write(Notice.Kind.EXTENSION, senders.outside(message), recipient, parameters)
 
 
 @receiver(signals.deleted)
@@ -82,7 +81,7 @@ def tell_senders_of_deletion(recipients: Sequence[Recipient], *, account: bool, 
         unread = [copy.message.accepted_at.isoformat() for copy in copies if copy.read_at is None]
         if sender and (unread or account):
             parameters = {"address": copies[0].address, "account": account, "unread": unread[:MOST_NAMED]}
-            _write(Notice.Kind.DELETED, sender, parameters, copies[0])
+            _write(Notice.Kind.DELETED, sender, copies[0], parameters)
 
 
 @receiver(signals.released)
@@ -95,9 +94,9 @@ def tell_of_release(recipient: Recipient, **_kwargs: Any) -> None:
         "accepted_at": message.accepted_at.isoformat(),
     }
     if Notice.objects.filter(recipient=recipient, kind__in=WAITING, sent_at__isnull=False).exists():
-        _write(Notice.Kind.RELEASED, recipient.address, parameters, recipient)
+        _write(Notice.Kind.RELEASED, recipient.address, recipient, parameters)
     if sender := senders.outside(message):
-        _write(Notice.Kind.RELEASED_REPORT, sender, parameters, recipient)
+        _write(Notice.Kind.RELEASED_REPORT, sender, recipient, parameters)
 
 
 def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recipient]) -> None:
@@ -111,7 +110,8 @@ def _tell_writer(kind: Notice.Kind, message: Message, recipients: Sequence[Recip
     if join("copies", copies, kind=kind, recipient__message=message):
         return
     parameters = {"copies": copies, "accepted_at": message.accepted_at.isoformat()}
-    _write(kind, author.email, parameters, recipients[0], after=GATHER, language=author.language)
+    language = author.language or organisation_language()
+    _write(kind, author.email, recipients[0], parameters, after=GATHER, language=language)
 
 
 def _copy(recipient: Recipient) -> dict[str, str]:
@@ -119,24 +119,5 @@ def _copy(recipient: Recipient) -> dict[str, str]:
     return {"address": recipient.address, "reason": recipient.reason, "sentence": recipient.reason_text}
 
 
-def _write(
-    kind: Notice.Kind,
-    to_address: str,
-    parameters: dict[str, Any],
-    recipient: Recipient,
-    *,
-    after: timedelta = AT_ONCE,
-    language: str = "",
-) -> None:
-    now = timezone.now()
-    Notice.objects.create(
-        kind=kind,
-        to_address=to_address,
-        recipient=recipient,
-        parameters=parameters,
-        language=language or organisation_language(),
-        created_at=now,
-        next_attempt_at=now + after,
-    )
-    if not after:
-        nudge_on_commit()
+def _write(kind: Notice.Kind, to_address: str, about: Recipient, parameters: dict[str, Any], **fields: Any) -> None:
+    write(kind, to_address, timezone.now(), recipient=about, parameters=parameters, **fields)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from messages_app import signals
 from notifications.gathering import join
 from notifications.models import Notice, organisation_language
+from notifications.writing import write
 
 # A cut line or a new firewall loses many domains at once: one mail names them all.
 GATHER = timedelta(minutes=1)
@@ -29,12 +30,5 @@ def _tell(address: str, language: str, lost: dict[str, str]) -> None:
     with transaction.atomic():
         # What there is no room for is in the audit log.
         if not join("lost", [lost], most=MOST_NAMED, kind=Notice.Kind.TLS_LOST, to_address=address):
-            now = timezone.now()
-            Notice.objects.create(
-                kind=Notice.Kind.TLS_LOST,
-                to_address=address,
-                parameters={"lost": [lost]},
-                language=language,
-                created_at=now,
-                next_attempt_at=now + GATHER,
-            )
+            parameters = {"lost": [lost]}
+            write(Notice.Kind.TLS_LOST, address, timezone.now(), after=GATHER, parameters=parameters, language=language)

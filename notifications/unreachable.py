@@ -5,7 +5,7 @@ from django.utils import timezone
 from messages_app import senders
 from messages_app.rules.states import State
 from notifications.models import WAITING, Notice
-from notifications.nudges import nudge_on_commit
+from notifications.writing import write
 
 
 def tell_sender(notice: Notice, status: str) -> None:
@@ -20,19 +20,11 @@ def tell_sender(notice: Notice, status: str) -> None:
     sender, now = senders.outside(recipient.message), timezone.now()
     if not sender:
         return
-    news = Notice(
-        kind=Notice.Kind.UNREACHABLE,
-        to_address=sender,
-        recipient=recipient,
-        parameters={
-            "address": recipient.address,
-            "status": status,
-            "accepted_at": recipient.message.accepted_at.isoformat(),
-            "expires_at": (recipient.expires_at or now).isoformat(),
-        },
-        created_at=now,
-        next_attempt_at=now,
-        due_day=(recipient.held_at or now).date(),
-    )
-    Notice.objects.bulk_create([news], ignore_conflicts=True)
-    nudge_on_commit()
+    parameters = {
+        "address": recipient.address,
+        "status": status,
+        "accepted_at": recipient.message.accepted_at.isoformat(),
+        "expires_at": (recipient.expires_at or now).isoformat(),
+    }
+    day = (recipient.held_at or now).date()
+    write(Notice.Kind.UNREACHABLE, sender, now, once=True, recipient=recipient, parameters=parameters, due_day=day)

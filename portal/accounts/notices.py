@@ -7,7 +7,7 @@ from messages_app import senders
 from messages_app.client import Client
 from messages_app.models import Gate, Recipient
 from notifications.models import Notice, organisation_language
-from notifications.nudges import nudge_on_commit
+from notifications.writing import write
 from portal.accounts.links import gate_link, lock_link, not_me_link
 from portal.accounts.models import User
 
@@ -88,25 +88,17 @@ def _write(
 ) -> None:
     """Write the notice of `event`: to the sender of the copy that it is `about`, else to the owner of the address."""
     teller = "sender" if about else "owner"
-    Notice.objects.create(
-        kind=kind,
-        to_address=to_address,
-        recipient=about,
-        user=user,
-        language=(user.language if user and teller == "owner" else "") or organisation_language(),
-        created_at=now,
-        next_attempt_at=now,
-        parameters={
-            "event": event,
-            "teller": teller,
-            "address": user.email if user else about.address if about else to_address,
-            "at": now.isoformat(),
-            "ip": client.ip or "",
-            "browser": client.browser,
-            "not_me_url": not_me_link(user, teller) if user else "",
-            "release_url": release_url,
-            "other": other,
-            "locked": user is not None and user.earlier_mail_is_locked(now),
-        },
-    )
-    nudge_on_commit()
+    parameters = {
+        "event": event,
+        "teller": teller,
+        "address": user.email if user else about.address if about else to_address,
+        "at": now.isoformat(),
+        "ip": client.ip or "",
+        "browser": client.browser,
+        "not_me_url": not_me_link(user, teller) if user else "",
+        "release_url": release_url,
+        "other": other,
+        "locked": user is not None and user.earlier_mail_is_locked(now),
+    }
+    language = (user.language if user and teller == "owner" else "") or organisation_language()
+    write(kind, to_address, now, recipient=about, user=user, language=language, parameters=parameters)
