@@ -1,5 +1,8 @@
 """Links in mail and redirects: always PORTAL_BASE_URL, never the Host header."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
@@ -11,6 +14,10 @@ from portal.accounts.models import User
 NOT_ME_SALT = "portal.accounts.not-me"
 GATE_SALT = "portal.accounts.gate"
 LOCK_SALT = "portal.accounts.lock"
+
+
+# Of alarms and of what senders decide.
+LINK_LASTS = timedelta(days=30)
 
 
 def absolute(path: str) -> str:
@@ -41,6 +48,15 @@ def lock_link(user: User) -> str:
     until = user.earlier_mail_locked_until.isoformat() if user.earlier_mail_locked_until else ""
     token = signing.dumps({"user": user.pk, "until": until}, salt=LOCK_SALT)
     return absolute(reverse("release_lock", args=[token]))
+
+
+def said_by(token: str, salt: str) -> dict[str, Any]:
+    """Return what a link of the last 30 days says, {} where it is forged or older."""
+    try:
+        found: dict[str, Any] = signing.loads(token, salt=salt, max_age=LINK_LASTS)
+    except signing.BadSignature:
+        return {}
+    return found
 
 
 def message_path(recipient: Recipient) -> str:

@@ -1,9 +1,8 @@
 """Take "this wasn't me" at its word: freeze an account that the wrong person may have, and hold its messages again."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.core import signing
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,11 +12,9 @@ from messages_app.models import Recipient
 from messages_app.rules.states import IN_PORTAL, State
 from portal.accounts.flows import gates
 from portal.accounts.flows.sign_out import end_sessions
-from portal.accounts.links import NOT_ME_SALT, lifted
+from portal.accounts.links import NOT_ME_SALT, lifted, said_by
 from portal.accounts.models import User
 from portal.accounts.notices import ask_for_approval
-
-LINK_LASTS = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -38,11 +35,8 @@ def alarm_of(token: str) -> Alarm | None:
 
     It is answered once staff have lifted a freeze: they know whose account it is by then.
     """
-    try:
-        said = signing.loads(token, salt=NOT_ME_SALT, max_age=LINK_LASTS)
-    except signing.BadSignature:
-        return None
-    user = User.objects.filter(pk=said["user"]).first()
+    said = said_by(token, NOT_ME_SALT)
+    user = User.objects.filter(pk=said["user"]).first() if said else None
     return Alarm(user, said["teller"]) if user and said["lifted"] == lifted(user) else None
 
 

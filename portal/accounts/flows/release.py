@@ -1,9 +1,8 @@
 """What senders decide by a signed link: who may read, whether a phrase may be tried again, when a lock ends."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.core import signing
 from django.db import transaction
 from django.db.models import F
 
@@ -13,10 +12,9 @@ from messages_app.models import Gate
 from messages_app.rules.gate import FirstContactPolicy
 from portal.accounts.flows import gates, reset
 from portal.accounts.flows.first_contact import MAX_TRIES
-from portal.accounts.links import GATE_SALT, LOCK_SALT
+from portal.accounts.links import GATE_SALT, LOCK_SALT, said_by
 from portal.accounts.models import User
 
-LINK_LASTS = timedelta(days=30)
 LINK = "link:sender"
 
 
@@ -35,7 +33,7 @@ class GateRelease:
 
 def gate_release(token: str) -> GateRelease | None:
     """Return what `token` stands for, None where it is forged, old, used, or nothing is asked any more."""
-    said = _said(token, GATE_SALT)
+    said = said_by(token, GATE_SALT)
     gate = said and Gate.objects.select_related("recipient__message").filter(pk=said["gate"]).first()
     if not gate or gate.passed_at or gate.releases != said["round"] or gate.recipient.claimed_by_id != said["user"]:
         return None
@@ -71,7 +69,7 @@ def _record(release: GateRelease, client: Client) -> None:
 
 def locked_user(token: str, now: datetime) -> User | None:
     """Return whose lock `token` lifts, None where it is forged, old, or that lock is over."""
-    said = _said(token, LOCK_SALT)
+    said = said_by(token, LOCK_SALT)
     user = User.objects.filter(pk=said["user"], frozen_at=None, is_active=True).first() if said else None
     if user is None or not user.earlier_mail_is_locked(now) or user.earlier_mail_locked_until is None:
         return None
@@ -85,12 +83,3 @@ def release_lock(user: User, client: Client) -> bool:
             return False
         audit.record(audit.Event.LOCK_RELEASED, actor=LINK, ip=client.ip, user=user.pk)
     return True
-
-
-def _said(token: str, salt: str) -> dict:  # type: ignore[type-arg]
-    """Return what a link says, {} where it is forged or old."""
-    try:
-        said: dict[str, object] = signing.loads(token, salt=salt, max_age=LINK_LASTS)
-    except signing.BadSignature:
-        return {}
-    return said
