@@ -100,7 +100,7 @@ def test_the_cookie_of_one_account_is_no_way_round_the_limit_of_another(client, 
         browser.post(reverse("account_login"), form)
     answer = client.post(reverse("account_login"), form | {"password": PASSWORD})
     assert "_auth_user_id" not in client.session
-    assert "Too many" in answer.content.decode()
+    assert "Please wait ten minutes" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
