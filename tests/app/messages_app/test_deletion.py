@@ -42,6 +42,22 @@ def test_what_is_deleted_is_shredded_and_leaves_a_tombstone(client, rita):
     assert "Deleted" in client.get(reverse("message", args=[copy.pk])).content.decode()
 
 
+def test_it_says_what_is_about_to_go_and_notes_that_it_was_shown(client, rita):
+    copy = make_copy(rita, text="x", headers={"subject": "The second offer"})
+    assert "The second offer" in client.get(reverse("message_delete", args=[copy.pk])).content.decode()
+    assert AuditEvent.objects.get(event=Event.MESSAGES_LISTED).details == {"count": 1}
+
+
+def test_lists_and_conversations_are_without_it(client, rita):
+    first = make_copy(rita, text="x", headers={"subject": "The offer"}, age=timedelta(days=1))
+    second = make_copy(rita, text="y", conversation=first.message.conversation)
+    page = delete(client, second)
+    assert [line.recipient.pk for line in page.context["rows"]] == [first.pk]
+    assert "2 messages" not in page.content.decode()
+    assert "Later in this conversation" not in client.get(reverse("message", args=[first.pk])).content.decode()
+    assert "Nothing is waiting for you" in delete(client, first).content.decode()
+
+
 def test_the_audit_log_says_who_deleted_it_and_from_where(client, rita):
     copy = make_copy(rita, text="x")
     delete(client, copy)

@@ -266,3 +266,29 @@ def test_of_a_reply_that_is_no_longer_kept_the_delivery_is_still_told(rita):
     page = signed_in(rita).get(reverse("sent", args=[message.pk])).content.decode()
     assert "no longer kept" in page
     assert "Delivered" in page
+
+
+@pytest.mark.parametrize(("states", "label", "said"), [
+    ([State.DELIVERED, State.BOUNCED], "Could not be delivered: 1 of 2", "did not reach everybody"),
+    ([State.BOUNCED], "Could not be delivered", "did not arrive"),
+    ([State.DELIVERED, State.DEFERRED, State.HELD], "Delayed: 1 of 3", None),
+    ([State.DELIVERED, State.DELIVERED], "Delivered", None),
+])  # fmt: skip
+def test_a_list_says_how_many_copies_need_attention_and_the_page_what_to_do(rita, states, label, said):
+    message, client = (
+        make_sent(rita, to={f"{n}@home.example": state for n, state in enumerate(states)}),
+        signed_in(rita),
+    )
+    assert f">{label}</span>" in client.get(reverse("sent")).content.decode()
+    page = client.get(reverse("sent", args=[message.pk])).content.decode()
+    assert ("alert-danger" in page) is (said is not None)
+    assert (said or "") in page
+
+
+def test_a_reply_leads_back_to_what_it_answers(rita):
+    copy, message = make_copy(rita, text="x"), make_sent(rita)
+    Message.objects.filter(pk=message.pk).update(answers=copy)
+    client, link = signed_in(rita), f'href="{reverse("message", args=[copy.pk])}"'
+    assert link in client.get(reverse("sent", args=[message.pk])).content.decode()
+    Recipient.objects.filter(pk=copy.pk).update(claimed_by=make_user("otto@home.example"))
+    assert link not in client.get(reverse("sent", args=[message.pk])).content.decode()

@@ -139,6 +139,39 @@ def test_what_came_before_stands_above_a_message_and_what_came_after_below(clien
     assert "Later in this conversation" not in page
 
 
+def test_a_conversation_that_is_longer_than_its_page_says_so_and_lists_more_of_it(client, rita):
+    first = make_copy(rita, text="x", age=timedelta(days=2))
+    same = first.message.conversation
+    for number in range(22):
+        make_copy(
+            rita, text="y", headers={"subject": f"Offer {number}."}, conversation=same, age=timedelta(hours=number)
+        )
+    page = client.get(url("message", first)).content.decode()
+    assert "This conversation is longer: of its other messages the newest 20 are listed." in page
+    assert ("Offer 19." in page, "Offer 20." in page) == (True, False)
+    page = client.get(url("message", first), {"conversation": "all"}).content.decode()
+    assert ("Offer 21." in page, "This conversation is longer" in page) == (True, False)
+
+
+def test_a_text_that_is_nothing_but_room_is_called_none(client, rita):
+    assert "This message has no text." in client.get(url("message", make_copy(rita, text="\n \n"))).content.decode()
+
+
+@pytest.mark.parametrize(("rights", "offered"), [("", True), ("no-print", False)])
+def test_a_button_prints_what_may_be_printed(client, rita, rights, offered):
+    copy = make_copy(rita, text="x", files=(File("notes.txt", b"notes", "text/plain"),), rights=rights)
+    for page in (url("message", copy), url("message_preview", copy, 3)):
+        shown = client.get(page).content.decode()
+        assert ("data-print hidden" in shown, "js/print" in shown) == (offered, offered)
+
+
+def test_a_copy_is_not_offered_where_a_scanner_found_something(client, rita):
+    copy = make_copy(rita, text="x", files=(File("notes.txt", b"notes", "text/plain"),))
+    assert "Keep a copy" in client.get(url("message", copy)).content.decode()
+    Part.objects.filter(message=copy.message, number=3).update(scan="infected", scan_name="Win.Test")
+    assert url("message_original", copy) not in client.get(url("message", copy)).content.decode()
+
+
 def test_looking_at_a_conversation_reads_nothing_that_was_unread(client, rita):
     first = make_copy(rita, text="the first offer", age=timedelta(days=5))
     second = make_copy(rita, text="the second", conversation=first.message.conversation)

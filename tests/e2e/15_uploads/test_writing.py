@@ -136,6 +136,26 @@ def test_files_that_are_chosen_later_join_the_first_and_each_can_be_taken_out(wr
     assert page.locator(".attachment-name > :first-child").all_inner_texts() == ["three.txt", "one.txt"]
 
 
+DROP = """
+name => {
+  const carried = new DataTransfer();
+  carried.items.add(new File(["dropped"], name));
+  const drop = new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: carried});
+  return !document.querySelector("h1").dispatchEvent(drop);
+}
+"""
+
+
+def test_files_that_are_dropped_beside_the_chooser_join_the_others_and_it_is_said(write, file):
+    page = write()
+    choose(page, file("one.txt", 100))
+    assert page.evaluate(DROP, "two.txt")
+    expect(page.locator(".file-list li > :first-child")).to_have_text(["one.txt", "two.txt"])
+    expect(page.get_by_role("status").filter(has_text="Added: two.txt.")).to_be_visible()
+    assert page.locator("input[type=file]").evaluate("input => input.files.length") == 2
+    expect(page.locator("textarea")).to_have_value(TEXT)
+
+
 def is_sending(request):
     """Return whether it is the form that is sent: drafts save themselves meanwhile."""
     return request.is_navigation_request() or "x-requested-with" in request.headers
