@@ -73,7 +73,10 @@ def test_a_lost_public_key_is_published_again(keys):
 
 
 def test_the_public_key_of_a_ring_before_gives_way_to_that_of_this_one(keys):
-    (keys / "public" / "root.pub").write_bytes(STRANGE)
+    public = keys / "public" / "root.pub"
+    public.write_bytes(STRANGE)
+    os.utime(public, (1, 1))
+    assert root_public.root_public_key() != keyring.root_public_key()  # and is in memory now
     keyring.make_ring()
     assert root_public.root_public_key() == keyring.root_public_key()
 
