@@ -107,7 +107,7 @@ def _language(notice: Notice) -> str:
 
 
 def _mail(notice: Notice) -> NoticeMail:
-    return _COMPOSE.get(Notice.Kind(notice.kind), _alert)(notice)
+    return COMPOSE[Notice.Kind(notice.kind)](notice)
 
 
 def _waiting(notice: Notice) -> FirstNotice:
@@ -179,7 +179,9 @@ def _alert(notice: Notice) -> AccountAlert:
     return AccountAlert(notice.to_address, **{**words, "at": _time(words["at"])})
 
 
-_COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
+COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
+    Notice.Kind.REGISTERED: _alert,
+    Notice.Kind.ALERT: _alert,
     Notice.Kind.FIRST: _waiting,
     Notice.Kind.REMINDER: _waiting,
     Notice.Kind.EXPIRING: _waiting,

@@ -319,3 +319,7 @@ def test_an_invitation_to_a_message_that_has_ended_is_not_sent(db, settings, tmp
 def test_a_notice_reaches_an_address_beyond_ascii(smarthost, address, envelope):
     transport.send(dataclasses.replace(EVERY_MAIL[0], to_address=address))
     assert smarthost.recipients == [[envelope]]
+
+
+def test_every_kind_of_notice_can_be_composed():
+    assert set(outbox.COMPOSE) == set(Notice.Kind)
