@@ -16,6 +16,8 @@ from django.db.models import Field, IntegerField, QuerySet, UUIDField, Value
 from django.db.models.lookups import In
 from django.db.models.sql import DeleteQuery, UpdateQuery
 
+from messages_app.prepared import cursor_of, plain, written_out
+
 Row = tuple[Any, ...]
 
 
@@ -60,7 +62,7 @@ class ListSlot(Slot):
         """Return the list as text."""
         if database.vendor == "postgresql":
             # As it writes them itself.
-            return f"{{{','.join(map(str, values[self.name]))}}}"
+            return f"{{{','.join(str(plain(value)) for value in values[self.name])}}}"
         return dumps([str(self.field.get_db_prep_value(value, database)) for value in values[self.name]])
 
 
@@ -100,7 +102,7 @@ class Compiled:
     def _write(self, _vendor: str) -> tuple[Callable[[list[Row]], list[Row]], str, Row]:
         """Return what makes Python's values of the database's, the SQL, and its parameters."""
         compiler = self.build(**self._slots).query.get_compiler(connection=connection)
-        sql, params = compiler.as_sql()
+        sql, params = _for(connection, *compiler.as_sql())
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         # Django makes whole numbers of whole numbers.
         converters = {at: each for at, each in converters.items() if type(each[1].output_field) is not IntegerField}
@@ -134,7 +136,7 @@ class Together:
 
 
 def _fetch(database: BaseDatabaseWrapper, sql: str, params: Sequence[Any]) -> list[Row]:
-    with database.cursor() as cursor:
+    with cursor_of(database) as cursor:
         cursor.execute(sql, params)
         found: list[Row] = cursor.fetchall()
     return found
@@ -161,7 +163,7 @@ class CompiledUpdate:
         """Change the rows for `values`, one for each slot's name; return how many there were."""
         database = connections[DEFAULT_DB_ALIAS]
         sql, params = self._written(database.vendor)
-        with database.cursor() as cursor:
+        with cursor_of(database) as cursor:
             cursor.execute(sql, _bound(params, values, database))
             return int(cursor.rowcount)
 
@@ -169,8 +171,7 @@ class CompiledUpdate:
         """Return the SQL and its parameters."""
         query: Any = self._build(**self._slots).query.chain(UpdateQuery)
         query.add_update_values(self._changed)
-        sql, params = query.get_compiler(connection=connection).as_sql()
-        return sql, params
+        return _for(connection, *query.get_compiler(connection=connection).as_sql())
 
 
 class CompiledDelete(CompiledUpdate):
@@ -179,8 +180,12 @@ class CompiledDelete(CompiledUpdate):
     def _write(self, _vendor: str) -> tuple[str, Row]:
         """Return the SQL and its parameters."""
         query: Any = self._build(**self._slots).query.chain(DeleteQuery)
-        sql, params = query.get_compiler(connection=connection).as_sql()
-        return sql, params
+        return _for(connection, *query.get_compiler(connection=connection).as_sql())
+
+
+def _for(database: Any, sql: str, params: Row) -> tuple[str, Row]:
+    """Return what Django wrote as `database` keeps it best."""
+    return written_out(database, sql, params, Slot) if database.vendor == "postgresql" else (sql, params)
 
 
 def _bound(params: Row, values: Mapping[str, Any], database: BaseDatabaseWrapper) -> Row:

@@ -6,6 +6,8 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from django.db.models.sql import InsertQuery
 
+from messages_app.prepared import cursor_of
+
 
 class CompiledInsert:
     """An INSERT of one row of `model`, with all its columns. No signal is sent, and no key is read back."""
@@ -20,7 +22,7 @@ class CompiledInsert:
         """Write `row` as part of the running transaction."""
         database = connections[DEFAULT_DB_ALIAS]
         values = [field.get_db_prep_save(getattr(row, field.attname), database) for field in self._fields]
-        with database.cursor() as cursor:
+        with cursor_of(database) as cursor:
             cursor.execute(self._written(database.vendor), values)
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS  # noqa: SLF001  # as `save` does
 

@@ -14,10 +14,10 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        """Register the startup checks, and how moments are read."""
+        """Register the startup checks, and how PostgreSQL's answers are read."""
         import_module("portal.checks")
         if connection.vendor == "postgresql":
-            connection_created.connect(import_module("portal.moments").read_fast)
+            connection_created.connect(import_module("portal.answers").read_fast)
 
 
 class StaffSiteConfig(AdminConfig):

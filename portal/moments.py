@@ -1,9 +1,7 @@
 """Read PostgreSQL's moments by Python's own parser: a page of mail has 150 of them."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.abc import Buffer
 from psycopg.types.datetime import TimestamptzLoader
 
@@ -20,9 +18,3 @@ class MomentLoader(TimestamptzLoader):
             return datetime.fromisoformat(str(data, "ascii")).astimezone(UTC)
         except ValueError:
             return super().load(data).astimezone(UTC)
-
-
-def read_fast(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Let a new connection read moments so; a receiver of `connection_created`."""
-    if connection.vendor == "postgresql":
-        connection.connection.adapters.register_loader("timestamptz", MomentLoader)

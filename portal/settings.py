@@ -93,7 +93,9 @@ else:
     # How libpq learns of a host that is gone without a word, in place of after a quarter of an hour.
     _gone = {"connect_timeout": 3 if _IS_INTAKE else 10, "keepalives_idle": 10, "keepalives_interval": 5}
     _gone |= {"keepalives_count": 3, "tcp_user_timeout": 15_000}
-    _database["OPTIONS"] = _gone | _database.get("OPTIONS", {}) | {"pool": _pool}
+    # What is asked again and again (`messages_app.prepared`, intake) is kept ready; Django's own statements never are.
+    _kept: dict[str, Any] = {"prepare_threshold": 0, "pool": _pool}
+    _database["OPTIONS"] = _gone | _database.get("OPTIONS", {}) | _kept
     # Looked at as it leaves the pool: where PostgreSQL was restarted, each connection would fail one page or task.
     _database["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _database}
