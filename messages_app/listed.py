@@ -50,6 +50,8 @@ class _Columns(NamedTuple):
 class Listed(_Columns):
     """A copy in a list: what a `Recipient` is asked for there, without the fifty models of a page."""
 
+    __slots__ = ()
+
     @property
     def message(self) -> Message:
         """Return its message, as far as a line that isn't open tells of it."""
@@ -87,7 +89,7 @@ def page(user: Any, place: Place) -> list[Listed]:
     A page and one more, in one query however many there are, chosen from as many of each mailbox that `user` reads.
     """
     rows = _PAGES[place.side].rows_by_mailbox(user, at=place.at, pk=place.pk)
-    return [Listed(*row) for row in sorted(rows, key=_KEY, reverse=place.side != "gt")[: PAGE + 1]]
+    return list(map(Listed._make, sorted(rows, key=_KEY, reverse=place.side != "gt")[: PAGE + 1]))
 
 
 def _page(user: Any, side: str, **key: Any) -> QuerySet[Recipient, Row]:

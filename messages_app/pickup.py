@@ -47,6 +47,7 @@ from messages_app.sealed_headers import Headers
 from messages_app.sealing import keystore, unseal
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Broken, SealingError
+from messages_app.sealing.hpke import Binding
 from messages_app.sealing.private_keys import KeyPair
 from messages_app.sealing.stream import OpeningReader
 
@@ -185,7 +186,9 @@ class Look:
     """One look of `user` at a list at `now`: what all its lines have in common is found out once."""
 
     def __init__(self, user: Any, now: datetime) -> None:
-        self._user, self._now = user, now
+        self._now = now
+        # Once: a model looks for its key at each touch.
+        self._not_shared = None, user.pk
         # By whose mailbox it is; by the bucket's id.
         self._lock_of = cache(lambda owner: _locks(owner, user))
         self._pair_of = cache(keystore.opened)
@@ -196,7 +199,7 @@ class Look:
 
     def is_shared(self, copy: Recipient | Listed) -> bool:
         """Return whether `copy` is in a mailbox that the reader is a delegate of."""
-        return is_shared(copy, self._user)
+        return copy.claimed_by_id not in self._not_shared
 
     def peek(self, copy: Recipient | Listed) -> Headers | None:
         """Return the headers of a copy from `listed.page` or `inbox_of`; None where they don't open.
@@ -214,9 +217,10 @@ class Look:
 
 def _listed_headers(copy: Listed, pair_of: Callable[[str], KeyPair]) -> Headers:
     """Return the headers of a copy that has a wrap. Raises `SealingError`."""
-    wrap = unseal.Wrap(copy.pk, None, _BUCKET, copy.bucket or "", copy.sealed_key or b"")
-    message = unseal.Sealed(copy.message_id, copy.reverse_path, copy.key_commitment)
-    return sealed_headers.unseal(unseal.open_wrap(wrap, message, copy.addresses, pair_of), copy.sealed_headers)
+    bucket, path, sealed_key = copy.bucket or "", copy.reverse_path, copy.sealed_key or b""
+    binding = Binding(copy.message_id.int, _BUCKET, bucket, copy.pk.int, None, path, copy.addresses)
+    key = unseal.open_bound(sealed_key, binding, copy.key_commitment, pair_of(bucket))
+    return sealed_headers.unseal(key, copy.sealed_headers)
 
 
 def inbox_of(user: Any) -> QuerySet[Recipient]:

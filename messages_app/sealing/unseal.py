@@ -30,17 +30,9 @@ class Wrap(NamedTuple):
     sealed_key: bytes
 
 
-class Sealed(NamedTuple):
-    """The columns of a `Message` that opening its key takes."""
-
-    pk: UUID
-    reverse_path: str
-    key_commitment: bytes
-
-
 def open_wrap(
     wrap: KeyWrap | Wrap,
-    message: Message | Sealed,
+    message: Message,
     recipients: Sequence[str],
     pair_of: Callable[[str], KeyPair] = keystore.opened,
 ) -> ContentKey:
@@ -53,12 +45,16 @@ def open_wrap(
     bucket, addresses, recipient = wrap.key_id, tuple(recipients), wrap.recipient_id
     whose = None if recipient is None else recipient.int, wrap.author_id
     binding = Binding(message.pk.int, str(wrap.type), bucket, *whose, message.reverse_path, addresses)
-    pair = pair_of(bucket)
+    return open_bound(bytes(wrap.sealed_key), binding, bytes(message.key_commitment), pair_of(bucket))
+
+
+def open_bound(sealed_key: bytes, binding: Binding, commitment: bytes, pair: KeyPair) -> ContentKey:
+    """Return the data key in `sealed_key`, proved to be the one of `commitment`. Raises `Unopenable`."""
     try:
-        key = pair.open(bytes(wrap.sealed_key), binding)
+        key = pair.open(sealed_key, binding)
     except (InvalidTag, ValueError):
         raise Unopenable("a wrap doesn't open: it, or the envelope that it binds, was changed") from None
-    if not hmac.compare_digest(key.commitment, bytes(message.key_commitment)):
+    if not hmac.compare_digest(key.commitment, commitment):
         raise Unopenable("a wrap holds another data key than the message was sealed with")
     return key
 

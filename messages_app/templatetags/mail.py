@@ -37,6 +37,7 @@ _KINDS = {
 }
 _A_DAY = timedelta(days=1)
 _SOON = 7
+_TO_THE_MINUTE = len("2026-11-22T09:17")
 
 
 class Times:
@@ -45,7 +46,9 @@ class Times:
     def __init__(self) -> None:
         self._now = timezone.now()
         self._zone = timezone.get_current_timezone()
-        self._today = self.local(self._now).date()
+        # As ISO 8601 has them, moments are compared and found by their beginnings.
+        self._today = self.local(self._now).date().isoformat()
+        self._year = self._today[:4]
         self._formats = {name: get_format(name) for name in ("TIME_FORMAT", "MONTH_DAY_FORMAT", "SHORT_DATE_FORMAT")}
         self._left: dict[int, str] = {}
         self._language = get_language()
@@ -56,19 +59,15 @@ class Times:
 
     def short(self, moment: datetime) -> str:
         """Return the time for today, the day within the year, and the whole date before."""
-        return self._short(self.local(moment))
+        return self.written(moment)[1]
 
     def written(self, moment: datetime) -> tuple[str, str]:
         """Return `moment` in the reader's time zone, for programs and, short, for people."""
-        local = self.local(moment)
-        return local.isoformat(), self._short(local)
-
-    def _short(self, local: datetime) -> str:
-        within = local.year == self._today.year
-        kind = "MONTH_DAY_FORMAT" if within else "SHORT_DATE_FORMAT"
-        if within and local.date() == self._today:
+        at = self.local(moment).isoformat()
+        kind = "MONTH_DAY_FORMAT" if at.startswith(self._year) else "SHORT_DATE_FORMAT"
+        if at.startswith(self._today):
             kind = "TIME_FORMAT"
-        return _written(self._language, self._formats[kind], local.replace(second=0, microsecond=0, tzinfo=None))
+        return at, _written(self._language, self._formats[kind], at[:_TO_THE_MINUTE])
 
     def until(self, expires_at: datetime) -> tuple[str, bool]:
         """Return how long until `expires_at`, in whole days, the last day in words; and whether it is soon."""
@@ -87,9 +86,9 @@ class Times:
 
 
 @lru_cache(maxsize=4096)
-def _written(_language: str | None, pattern: str, minute: datetime) -> str:
+def _written(_language: str | None, pattern: str, minute: str) -> str:
     """Return a minute by the clock on the wall; a format takes as long as the rest of a line."""
-    return dateformat.format(minute, pattern)
+    return dateformat.format(datetime.fromisoformat(minute), pattern)
 
 
 def _days(days: int) -> str:

@@ -1,9 +1,11 @@
 """The lines of a list of mail: there are fifty of them on a page, so each kind of line is rendered once a process."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from html import escape
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -32,42 +34,56 @@ def of(rows: Iterable["Row"]) -> SafeString:
 
 def _html(row: "Row", url: str, times: Times, language: str | None) -> str:
     """Return the line of the kind that `row` is, with its values in their places, each escaped or of our own making."""
-    headers, counted = row.headers, row.counted
+    headers, counted, readable, shared = row.headers, row.counted, row.readable, row.shared
     messages, unread = (counted.messages, counted.unread) if counted else (1, 0)
-    ends_at, held_at = row.ends_at if row.readable else None, row.recipient.held_at
+    ends_at, held_at = row.ends_at if readable else None, row.recipient.held_at
     ends, ends_soon = times.until(ends_at) if ends_at else ("", False)
     # A single copy is marked as a whole.
     waiting = unread if counted and counted.received > 1 else 0
-    attached = bool(headers and headers["has_attachments"])
-    several = messages > 1
-    told = (row.unread, row.readable, attached, several, waiting > 0, row.answered, row.shared, bool(ends), ends_soon)
+    attached, several = bool(headers and headers["has_attachments"]), messages > 1
     at, day = times.written(held_at) if held_at else ("", "")
-    values = {
-        "url": url,
-        "sender": escape(who(headers["from"]) if headers else _sender_of(row)),
-        "subject": escape(_subject(row)),
-        "count": messages,
-        "count_words": _messages(language, messages) if several else "",
-        "unread_words": _unread(language, waiting) if waiting else "",
-        "mailbox": escape(row.recipient.address) if row.shared else "",
-        "ends": _own(ends),
-        "at": at,
-        "day": _own(day),
-    }
-    return _kind(language, *told).format_map(values)
+    html, in_order = _kind(
+        language, row.unread, readable, attached, several, waiting > 0, row.answered, shared, bool(ends), ends_soon
+    )
+    values = (
+        url,
+        _escaped(who(headers["from"]) if headers else _sender_of(row)),
+        _escaped(_subject(row, readable=readable)),
+        messages,
+        _messages(language, messages) if several else "",
+        _unread(language, waiting) if waiting else "",
+        _escaped(row.recipient.address) if shared else "",
+        _own(ends),
+        at,
+        _own(day),
+    )
+    return html % in_order(values)
 
 
 # What a line may tell; and in which places its values go.
 _TOLD = ("unread", "readable", "attached", "count", "unread_words", "answered", "mailbox", "ends", "ends_soon")
 _PLACES = ("url", "sender", "subject", "count", "count_words", "unread_words", "mailbox", "ends", "at", "day")
+_PLACE = re.compile(f"{{({'|'.join(_PLACES)})}}")
 
 
 @lru_cache(maxsize=1024)
-def _kind(_language: str | None, *told: bool) -> str:
-    """Return the HTML of lines that tell those of `_TOLD`, with "{name}" for each value."""
+def _kind(_language: str | None, *told: bool) -> tuple[str, Callable[[Sequence[Any]], tuple[Any, ...]]]:
+    """Return the HTML of lines that tell those of `_TOLD`, with "%s" for each value; and what puts values in order.
+
+    By name they would be filled in at twice the cost.
+    """
     tells = dict(zip(_TOLD, told, strict=True))
     places = {name: f"{{{name}}}" for name in _PLACES if tells.get(name, True)}
-    return render_to_string("messages_app/inbox_row.html", tells | places)
+    html = render_to_string("messages_app/inbox_row.html", tells | places).replace("%", "%%")
+    return _PLACE.sub("%s", html), itemgetter(*(_PLACES.index(name) for name in _PLACE.findall(html)))
+
+
+_is_special = re.compile("[&<>\"']").search
+
+
+def _escaped(text: str) -> str:
+    """Return `text` escaped. Most has nothing to escape, and to look is a fifth of five replacements."""
+    return escape(text) if _is_special(text) else text
 
 
 @lru_cache(maxsize=1024)
@@ -96,7 +112,7 @@ def _sender_of(row: "Row") -> str:
     return senders.shown_as(row.recipient.message) or _("Sender unknown")
 
 
-def _subject(row: "Row") -> str:
-    if not row.readable:
+def _subject(row: "Row", *, readable: bool) -> str:
+    if not readable:
         return row.words.title
     return subject(row.headers) if row.headers else _("Can't be opened at the moment")
