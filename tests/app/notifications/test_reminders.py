@@ -1,6 +1,7 @@
 """Reminders and warnings: written by a sweep, once, and sent only while nobody has read the copy."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.test.utils import CaptureQueriesContext
@@ -128,6 +129,18 @@ def test_a_reminder_names_what_the_first_notice_did_and_has_a_pointer_of_its_own
     assert Invitation.objects.get().recipient == recipient
     assert mail.url.startswith("http://localhost:8000/open/")
     assert mark.code
+
+
+def test_a_reminder_takes_its_words_from_the_first_notice_and_from_no_report(keys):
+    first = Notice.objects.get(recipient=copy_held(2 * DAY))
+    first.delete()
+    at = {"created_at": NOW - 2 * DAY, "next_attempt_at": NOW - 2 * DAY}
+    report = {"kind": "held_report", "to_address": SAM, "parameters": {"copies": []}, "state": "sent"}
+    Notice.objects.create(pk=UUID(int=1), recipient=first.recipient, **report, **at)
+    first.pk = UUID(int=2)
+    first.save(force_insert=True)
+    reminders.write_due(NOW)
+    assert Notice.objects.get(kind="reminder").parameters == WORDS
 
 
 def test_the_sweep_asks_the_database_as_often_for_many_as_for_one(keys, django_assert_max_num_queries):
