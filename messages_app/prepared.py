@@ -46,7 +46,7 @@ def _kind() -> Any:
             super().__init__(connection)
             self.format = pq.Format.BINARY
 
-        def execute(self, query: Any, params: Any = (), **options: Any) -> Any:  # type: ignore[override]  # one of two
+        def execute(self, query: Any, params: Any = (), **options: Any) -> Any:
             """Execute `query` with `params`."""
             return super().execute(_numbered(query), [plain(value) for value in params], **options)
 
