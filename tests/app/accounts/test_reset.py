@@ -137,6 +137,15 @@ def test_a_browser_that_signed_in_before_locks_nothing(client, rita, mailed):
     assert not locked(rita)
 
 
+def test_a_browser_in_which_another_account_signed_in_is_a_strange_one(client, rita, mailed):
+    client.post(reverse("account_logout"))
+    KnownBrowser.objects.update(user=User.objects.create_user("otto@home.example"))
+    reset(client, mailed)
+    assert locked(rita)
+    sign_in(client)
+    assert locked(rita)
+
+
 def test_signing_in_with_a_browser_known_before_lifts_the_lock(client, rita, mailed):
     client.post(reverse("account_logout"))
     reset(Client(), mailed)
