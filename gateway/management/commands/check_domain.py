@@ -11,6 +11,7 @@ from gateway.configured import delivery_settings
 from gateway.routes import RouteTable
 from gateway.rules.outcome import Action, History, HostResult
 from gateway.rules.routing import Decision, Route, route
+from messages_app.rules.mailbox import domain_of
 
 ENDINGS = {
     Action.DELIVERED: "A message would be delivered.",
@@ -29,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, target: str, **__: Any) -> None:
         address = target if "@" in target else f"postmaster@{target}"
         table = RouteTable.load()
-        way = route(address, table.homes, table.policies)
+        way = route(address, table.homes, table.policies, domain_of(address))
         for sentence in _sentences(way, address):
             self.stdout.write(sentence)
         if way.decision is Decision.REFUSE:

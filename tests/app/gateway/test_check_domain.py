@@ -66,6 +66,12 @@ def test_a_domain_without_mail_would_bounce(check):
     assert "returned to its sender" in said
 
 
+def test_a_domain_may_be_named_in_its_own_letters(check):
+    DomainPolicy.objects.create(pattern="xn--bcher-kva.example", level="portal-only")
+    said, _ = check("bücher.example")
+    assert "held in the portal" in said
+
+
 def test_portal_only_tries_no_server(check):
     DomainPolicy.objects.create(pattern="partner.example", level="portal-only")
     said, host = check("partner.example")
