@@ -45,7 +45,8 @@ FACTORS = ("totp_activated", "totp_deactivated", "webauthn_added", "webauthn_rem
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ar"])
 def test_each_change_of_how_one_signs_in_has_its_own_words(language):
     def said(event: str) -> str:
-        return mail.compose(mail.AccountAlert(RITA, event, "owner", RITA, NOW, "", "", ""), language).body.splitlines()[0]
+        alert = mail.AccountAlert(RITA, event, "owner", RITA, NOW, "", "", "")
+        return mail.compose(alert, language).body.splitlines()[0]
 
     events = ("password_set", "password_changed", *FACTORS, "anything else")
     assert len({said(event) for event in events}) == len(events)
