@@ -1,7 +1,6 @@
 """Bytes that leave as a file: streamed from the sealed part, never shown by the browser."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,9 +11,6 @@ from messages_app.rules.ranges import Unsatisfiable, parse_range
 from messages_app.sealing.stream import OpeningReader
 
 BLOCK = 256 * 1024
-AT_ONCE = 2
-# Only of more is something opened ahead: less is done before a thread begins.
-LARGE = 4 * BLOCK
 OCTETS = "application/octet-stream"
 # What is told to the browser by its own type; it is still a file, and nothing in it runs.
 _NAMED = frozenset({"application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp", "message/rfc822"})
@@ -68,41 +64,19 @@ def streamed(blocks: Iterator[bytes], *, name: str, media_type: str) -> HttpResp
 
 
 class _Blocks:
-    """The bytes of a span in blocks; closing it closes the source, also where nobody read to the end.
-
-    Of what is large the next blocks are opened while the last are sent: a kernel copies about as long as it takes to
-    open them. Two at a time, since to pass something from thread to thread costs, too.
-    """
+    """The bytes of a span in blocks; closing it closes the source, also where nobody read to the end."""
 
     def __init__(self, reader: BinaryIO | OpeningReader, span: range) -> None:
         self._reader = reader
         self._span = span
-        self._left = len(span)
-        # It has no thread until it is given something to do.
-        self._ahead = ThreadPoolExecutor(1, "download")
 
     def __iter__(self) -> Iterator[bytes]:
         self._reader.seek(self._span.start)
-        if self._left > LARGE:
-            yield from self._opened_ahead()
-        while blocks := self._read():
-            yield from blocks
-
-    def _opened_ahead(self) -> Iterator[bytes]:
-        coming = self._ahead.submit(self._read)
-        while blocks := coming.result():
-            coming = self._ahead.submit(self._read)
-            yield from blocks
-
-    def _read(self) -> list[bytes]:
-        """Return the next blocks, none at the end."""
-        found: list[bytes] = []
-        while self._left and len(found) < AT_ONCE and (block := self._reader.read(min(BLOCK, self._left))):
-            self._left -= len(block)
-            found.append(block)
-        return found
+        left = len(self._span)
+        while left and (block := self._reader.read(min(BLOCK, left))):
+            left -= len(block)
+            yield block
 
     def close(self) -> None:
-        """Close the sealed source, once nobody reads from it any more."""
-        self._ahead.shutdown(cancel_futures=True)
+        """Close the sealed source."""
         self._reader.close()

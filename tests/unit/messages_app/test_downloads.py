@@ -3,14 +3,14 @@
 import io
 import itertools
 import secrets
-import threading
 
 import pytest
 
 from messages_app.sealing.errors import Broken
 from messages_app.sealing.stream import OpeningReader, SealingWriter
-from messages_app.views.downloads import BLOCK, LARGE, _Blocks
+from messages_app.views.downloads import BLOCK, _Blocks
 
+LARGE = 4 * BLOCK
 KEY, ABOUT = bytes(32), b"about"
 CONTENT = secrets.token_bytes(2 * LARGE + 5)
 
@@ -26,10 +26,6 @@ def sealed() -> io.BytesIO:
     writer.write(CONTENT)
     writer.close()
     return target
-
-
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("download")]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +47,6 @@ def test_a_span_is_sent_whole_and_in_order(reader, span):
     assert b"".join(blocks) == CONTENT[span.start : span.stop]
     blocks.close()
     assert reader.closed
-    assert threads() == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -62,17 +57,6 @@ def test_whoever_goes_leaves_nothing_open(reader, count):
         next(sent)
     blocks.close()
     assert reader.closed
-    assert threads() == []
-
-
-def test_only_what_is_large_has_a_thread(reader):
-    few, many = _Blocks(reader, range(LARGE)), _Blocks(reader, range(LARGE + 1))
-    next(iter(few))
-    assert threads() == []
-    next(iter(many))
-    assert threads() == ["download_0"]
-    few.close()
-    many.close()
 
 
 def test_what_was_altered_ends_the_download_before_any_byte_of_it():
@@ -85,4 +69,3 @@ def test_what_was_altered_ends_the_download_before_any_byte_of_it():
     blocks.close()
     assert CONTENT.startswith(sent)
     assert len(sent) <= 5 * BLOCK
-    assert threads() == []
