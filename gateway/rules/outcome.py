@@ -115,8 +115,7 @@ class HostResult:
     @property
     def puts_off(self) -> bool:
         """Whether the host itself, over verified TLS, asked to come again (rows 16 and 20)."""
-        proved = bool(self.protocol) and not self.result_type
-        return self.class_ is Class.TEMP and proved and self.smtp_code is not None
+        return _puts_off(self.class_, self.protocol, self.result_type, self.smtp_code)
 
     def reply_for(self, address: str) -> RecipientReply:
         """Return what this result means for one recipient: its own reply, or the host's for all."""
@@ -156,13 +155,12 @@ class HostResult:
 
 def asked_to_come_again(evidence: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether an earlier attempt, by its evidence, was put off by a host over verified TLS (`puts_off`)."""
-    return any(
-        host.get("class") == Class.TEMP
-        and bool(host.get("protocol"))
-        and not host.get("result_type")
-        and host.get("smtp_code") is not None
-        for host in evidence
-    )
+    fields = ("class", "protocol", "result_type", "smtp_code")
+    return any(_puts_off(*map(host.get, fields)) for host in evidence)
+
+
+def _puts_off(class_: object, protocol: object, result_type: object, smtp_code: object) -> bool:
+    return class_ == Class.TEMP and bool(protocol) and not result_type and smtp_code is not None
 
 
 def _shallow(result: HostResult | RecipientReply) -> dict[str, Any]:

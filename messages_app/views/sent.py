@@ -123,10 +123,11 @@ def take_back(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _delivery(source: Source) -> dict[str, Any]:
     """Return how far each copy has come, and whether that is still changing."""
     rows = list(source.message.recipients.all()) if source.message else []
+    deliveries = [(row.address, words.of_delivery(row)) for row in rows]
     return {
-        "deliveries": [(row.address, words.of_delivery(row)) for row in rows],
+        "deliveries": deliveries,
         "moving": any(row.state in _MOVING for row in rows),
-        "failed": sum(words.of_delivery(row).kind == "danger" for row in rows),
+        "failed": sum(delivery.kind == "danger" for _address, delivery in deliveries),
     }
 
 

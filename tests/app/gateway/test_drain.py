@@ -3,9 +3,8 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import timedelta
-from ipaddress import ip_network
 
 import pytest
 import trustme
@@ -23,13 +22,12 @@ from messages_app.rules.states import State
 from messages_app.sealing.keymaking import make_buckets
 from notifications.models import Notice
 from tests.factories import RITA, SAM, make_message
-from tests.fakes import dns
 from tests.fakes.mx import Script, mx_host, server_context
+from tests.fakes.partner import DOMAIN, partner
 from tests.harness.processes import wait_for
 from tests.mailroom import make_user
 
 RAW = b"From: sam@home.example\r\nSubject: s\r\nMessage-ID: <m@home.example>\r\n\r\n.dot\r\nbody\r\n"
-DOMAIN = "partner.example"
 
 
 @pytest.fixture
@@ -38,16 +36,6 @@ def ca(settings, tmp_path):
     authority.cert_pem.write_to_path(tmp_path / "roots.pem")
     settings.TRUST_ROOTS = tmp_path / "roots.pem"
     return authority
-
-
-@contextmanager
-def partner(settings, ca, script=None, names=("mx.partner.example",)):
-    """Serve partner.example: one MX host, found through a DNS of its own."""
-    zone = dns.Zone().mx(DOMAIN, "mx.partner.example").add("mail.home.example", "A", "127.0.0.1")
-    with mx_host(script, server_context(ca, *names)) as host, dns.dns_server(zone) as server:
-        settings.DNS_SERVERS, settings.MX_PORT = [server], host.port
-        settings.MX_ALLOW_NETWORKS = [ip_network("127.0.0.0/8")]
-        yield host
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
-from ipaddress import ip_network
 from uuid import uuid4
 
 import pytest
@@ -23,11 +21,10 @@ from messages_app.rules.states import State
 from notifications import outbox
 from notifications.models import Notice
 from tests.factories import RITA, SAM, make_message
-from tests.fakes import dns
-from tests.fakes.mx import Script, mx_host, server_context
+from tests.fakes.mx import Script
+from tests.fakes.partner import DOMAIN, partner
 from tests.mailroom import make_user, signed_in
 
-DOMAIN, MX = "partner.example", "mx.partner.example"
 RAW = b"From: sam@home.example\r\nSubject: s\r\nMessage-ID: <m@home.example>\r\n\r\nbody\r\n"
 NO_STARTTLS = Script(ehlo="250 mx.partner.example")
 HOUR = timedelta(hours=1)
@@ -39,15 +36,6 @@ def ca(settings, tmp_path):
     authority.cert_pem.write_to_path(tmp_path / "roots.pem")
     settings.TRUST_ROOTS = tmp_path / "roots.pem"
     return authority
-
-
-@contextmanager
-def partner(settings, ca, script=None):
-    """Serve partner.example: one MX host, found through a DNS of its own."""
-    with mx_host(script, server_context(ca, MX)) as host, dns.dns_server(dns.Zone().mx(DOMAIN, MX)) as server:
-        settings.DNS_SERVERS, settings.MX_PORT = [server], host.port
-        settings.MX_ALLOW_NETWORKS = [ip_network("127.0.0.0/8")]
-        yield host
 
 
 @pytest.fixture

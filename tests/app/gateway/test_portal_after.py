@@ -1,10 +1,8 @@
 """`portal_after`: what nobody answers for goes to the portal after that time, where the domain's policy has one."""
 
 import json
-from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
-from ipaddress import ip_network
 
 import pytest
 import trustme
@@ -18,10 +16,9 @@ from messages_app.models import Attempt, AuditEvent, KeyWrap, Recipient
 from messages_app.rules.states import State
 from notifications.models import Notice
 from tests.factories import make_message
-from tests.fakes import dns
-from tests.fakes.mx import DROP, Script, mx_host, server_context
+from tests.fakes.mx import DROP, Script
+from tests.fakes.partner import DOMAIN, MX, partner
 
-DOMAIN, MX = "partner.example", "mx.partner.example"
 RAW = b"From: sam@home.example\r\nSubject: s\r\nMessage-ID: <m@home.example>\r\n\r\nbody\r\n"
 SILENT, GREYLISTING = Script(greeting=DROP), Script(rcpt="450 4.7.1 greylisted")
 HOUR = timedelta(hours=1)
@@ -38,15 +35,6 @@ def ca(keys, settings):
 @pytest.fixture(autouse=True)
 def policy():
     return DomainPolicy.objects.create(pattern=DOMAIN, portal_after=12 * HOUR)
-
-
-@contextmanager
-def partner(settings, ca, script=None):
-    """Serve partner.example: one MX host, found through a DNS of its own."""
-    with mx_host(script, server_context(ca, MX)) as host, dns.dns_server(dns.Zone().mx(DOMAIN, MX)) as server:
-        settings.DNS_SERVERS, settings.MX_PORT = [server], host.port
-        settings.MX_ALLOW_NETWORKS = [ip_network("127.0.0.0/8")]
-        yield host
 
 
 def tried(settings, ca, script, age=timedelta(0)):
