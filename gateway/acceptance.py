@@ -1,13 +1,11 @@
 """Commit accepted messages: all rows of a group in one transaction, since it is the fsync that costs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from django.db import connection, transaction
-
 from gateway.arrival import Accepted
-from gateway.inserting import Inserter, Maker, insert
-from messages_app import signals
+from gateway.inserting import Batch, Inserter, Maker, commit
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 from messages_app.sealing.grouped import Group
@@ -34,33 +32,26 @@ _recipients = Inserter(
 _wraps = Inserter(KeyWrap, ("message_id", "type", "key_id", "sealed_key"))
 _events = Inserter(AuditEvent, ("id", "at", "event", "actor", "ip", "message_id", "details"))
 _wrap_row, _event_row = Maker(KeyWrap), Maker(AuditEvent)
+_ALONE = nullcontext()
 
 
-def accept(group: Sequence[Accepted], landed: Callable[[], None] = lambda: None) -> None:
-    """Write every row of the group, tell the receivers, commit. Raises if nothing of it was committed.
+def accept(group: Sequence[Accepted], turn: AbstractContextManager[None] = _ALONE) -> None:
+    """Write every row of the group and commit. Raises if nothing of it was committed.
 
-    `landed` is called right after the commit, before the receivers' own hooks: those ask brokers and caches.
-    An error after it says nothing of the mail, which is safe.
+    Of processes that share a `turn` one writes at a time; whatever takes long is done before.
     """
-    with transaction.atomic():
-        transaction.on_commit(landed)
-        _write(group)
+    rows = _rows(group)
+    with turn:
+        commit(rows)
 
 
-def _write(group: Sequence[Accepted]) -> None:
-    wraps = _wrap_all(group)
-    # First, since the transaction may end with the last row: they hear what will be there, and may still fail.
-    for accepted in group:
-        signals.accepted.send(Message, message=accepted.message, recipients=list(accepted.recipients))
-    insert(
-        [
-            (_messages, (accepted.message for accepted in group)),
-            (_recipients, (recipient for accepted in group for recipient in accepted.recipients)),
-            (_wraps, wraps),
-            (_events, (_event(accepted) for accepted in group)),
-        ],
-        commit=not connection.savepoint_ids,
-    )
+def _rows(group: Sequence[Accepted]) -> Batch:
+    return [
+        *_messages.written(accepted.message for accepted in group),
+        *_recipients.written(recipient for accepted in group for recipient in accepted.recipients),
+        *_wraps.written(_wrap_all(group)),
+        *_events.written(map(_event, group)),
+    ]
 
 
 def _wrap_all(group: Sequence[Accepted]) -> list[KeyWrap]:

@@ -10,16 +10,14 @@ from typing import Generic, TypeVar
 import structlog
 from django.db import connections
 
-from gateway.siblings import Turn
-
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 GROUP = 64  # messages in one commit at most
-# Where the last group was one of several, the next is, too, if it waits a moment: each commit has its price,
-# whatever its size. A client that is alone never waits for company.
-COMPANY_SECONDS = 0.002
+# Whoever was answered together brings the next message together: a commit has its price, whatever its size. So a group
+# waits until as many are here as were in the last one, and no longer than this. A client that is alone never waits.
+COMPANY_SECONDS = 0.008
 # A group that took this long to fail met a database that is away, or that another process has locked: nothing of it
 # is tried alone.
 PATIENCE = 5.0
@@ -42,28 +40,25 @@ class NotBegun(Exception):  # noqa: N818, it says what happened
 class Committer(Generic[T]):
     """Commits items in groups, and tells how each ended. All three callables run in its thread.
 
-    `commit` calls what it is given as soon as the group has landed: whoever waits need not wait for what comes after.
-    Of processes that share a `turn` one commits at a time; what comes while another does is in the next group.
     What `is_wanted` no more when its group begins, since nobody waits for it, is not committed.
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[T], Callable[[], None]], None],
+        commit: Callable[[Sequence[T]], None],
         has_landed: Callable[[T], bool],
         settle: Callable[[Sequence[tuple[T, End]]], None],
-        turn: Turn | None = None,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        company: float = COMPANY_SECONDS,
         is_wanted: Callable[[T], bool] = lambda _item: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._commit = commit
-        self._turn = turn or Turn()
-        self._sleep = sleep
+        self._patience_for_company = company
         self._is_wanted = is_wanted
         self._clock = clock
-        self._had_company = False
+        self._expected = 1  # as many as were in the last group
+        self._company = threading.Event()
         self._has_landed = has_landed
         self._settle = settle
         self._queue: SimpleQueue[T | None] = SimpleQueue()
@@ -76,6 +71,8 @@ class Committer(Generic[T]):
     def submit(self, item: T) -> None:
         """Queue one item; from any thread."""
         self._queue.put(item)
+        if self._queue.qsize() >= self._expected - 1 > 0:
+            self._company.set()
 
     def stop(self) -> None:
         """Commit what is queued and end the thread; waits for it."""
@@ -87,11 +84,8 @@ class Committer(Generic[T]):
         while open_:
             group, open_ = self._next_group()
             if group:
-                self._had_company = len(group) > 1
-                try:
-                    self._end(self._still_wanted(group))
-                finally:
-                    self._turn.give()
+                self._expected = len(group)
+                self._end(self._still_wanted(group))
         connections.close_all()
 
     def _still_wanted(self, group: list[T]) -> list[T]:
@@ -119,7 +113,6 @@ class Committer(Generic[T]):
                     return group, False
                 if not group:
                     self._wait_for_company()
-                    self._turn.take()
                 group.append(item)
         except Empty:
             if not group:
@@ -127,8 +120,10 @@ class Committer(Generic[T]):
         return group, True
 
     def _wait_for_company(self) -> None:
-        if self._had_company:
-            self._sleep(COMPANY_SECONDS)
+        if self._expected > 1:
+            self._company.clear()
+            if self._queue.qsize() < self._expected - 1:
+                self._company.wait(self._patience_for_company)
 
     def _end(self, group: Sequence[T]) -> None:
         """Commit the group; when that fails, each alone: one bad message must not fail the others.
@@ -137,29 +132,19 @@ class Committer(Generic[T]):
         """
         if not group:
             return
-        told: list[bool] = []
         until = self._clock() + PATIENCE
-
-        def landed() -> None:
-            if not told:
-                told.append(True)
-                self._turn.give()
-                self._tell([(item, End.COMMITTED) for item in group])
-
         try:
-            self._commit(group, landed)
-            landed()
+            self._commit(group)
         except NotBegun as error:
             log.error("database_unreachable", error=type(error.__cause__).__name__, messages=len(group))
             connections.close_all()
             self._tell([(item, End.FAILED) for item in group])
         except Exception as error:
-            log.error(
-                "after_commit_failed" if told else "commit_failed", error=type(error).__name__, messages=len(group)
-            )
+            log.error("commit_failed", error=type(error).__name__, messages=len(group))
             connections.close_all()
-            if not told:
-                self._end_alone(group, until)
+            self._end_alone(group, until)
+        else:
+            self._tell([(item, End.COMMITTED) for item in group])
 
     def _end_alone(self, group: Sequence[T], until: float) -> None:
         for place, item in enumerate(group):

@@ -15,7 +15,7 @@ from json import dumps
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import AutoField, Field, Model
 from django.db.models.base import ModelState
 
@@ -49,6 +49,8 @@ _PORTIONS = (32, 24, 20, 16, 14, 12, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
 # For a transaction whose end somebody waits for: less than `gateway.intake.ANSWER_SECONDS`.
 _NOT_FOR_LONG = "SET LOCAL lock_timeout = '8s'"
 Row = list[Any]
+# Statements as the driver takes them: on PostgreSQL with all their values, on SQLite with those of each row.
+Batch = list[tuple[str, list[Any]]]
 Constants = Mapping["Field[Any, Any]", Any]
 M = TypeVar("M", bound=Model)
 
@@ -98,28 +100,26 @@ class Inserter:
         self._whole = _Layout(model, fields, {})
         defaults = {field: _plain(field.get_default()) for field in constant}
         self._usual = _Layout(model, [field for field in fields if field not in defaults], defaults)
-        # The attributes that are the same in all rows, and their values.
-        self._others = [(field.attname, value) for field, value in defaults.items()]
+        # The attributes that are the same in all rows, and their values; read at once, as their comparison is.
+        self._others, self._constants = _getter(defaults)
 
     def insert(self, rows: Iterable[Model]) -> None:
         """Insert `rows`, all of them or none. Raises django.db.Error."""
-        insert([(self, rows)])
+        insert(self.written(rows))
 
-    def insert_each(self, rows: Iterable[Model], raw: Any) -> None:
-        """Insert `rows` by the one statement of one row, which SQLite keeps ready."""
-        found = list(rows)
+    def written(self, rows: Iterable[Model]) -> Batch:
+        """Return what `insert` takes to insert `rows`."""
+        found, vendor = list(rows), connection.vendor
         layout = self._layout(found)
-        raw.executemany(layout.statement(1, "sqlite"), layout.convert(found, "sqlite"))
-
-    def statements(self, rows: Iterable[Model], vendor: str) -> Iterator[tuple[str, Row]]:
-        """Yield what inserts `rows`: statements, and their parameters."""
-        found = list(rows)
-        layout = self._layout(found)
-        for portion in _portions(list(layout.convert(found, vendor))):
-            yield layout.statement(len(portion), vendor), list(chain.from_iterable(portion))
+        values = list(layout.convert(found, vendor))
+        if vendor == "sqlite":
+            # By the one statement of one row, which it keeps ready.
+            return [(layout.statement(1, vendor), values)]
+        portions = _portions(values)
+        return [(layout.statement(len(portion), vendor), [*chain.from_iterable(portion)]) for portion in portions]
 
     def _layout(self, rows: Sequence[Model]) -> "_Layout":
-        is_usual = all(row.__dict__[name] == value for row in rows for name, value in self._others)
+        is_usual = self._others is None or all(self._others(row.__dict__) == self._constants for row in rows)
         return self._usual if is_usual else self._whole
 
 
@@ -174,6 +174,14 @@ class _Layout:
         return [(place, known[kind]) for place, kind in enumerate(self._kinds) if kind in known]
 
 
+def _getter(defaults: Constants) -> tuple[Callable[[Any], Any] | None, Any]:
+    """Return what reads these attributes of a row, and what it reads where all are as they begin."""
+    names, values = [field.attname for field in defaults], tuple(defaults.values())
+    if not names:
+        return None, ()
+    return itemgetter(*names), values if len(values) > 1 else values[0]
+
+
 def _literal(value: str | int) -> str:
     """Return a default of a model as SQL. Raises ValueError for one that needs more than quotes."""
     if isinstance(value, str):
@@ -183,25 +191,37 @@ def _literal(value: str | int) -> str:
     raise ValueError("a default that has to vary")
 
 
-def insert(batches: Iterable[tuple[Inserter, Iterable[Model]]], *, commit: bool = False) -> None:
-    """Insert all rows of all batches, in this order, or none. Raises django.db.Error.
+def insert(batch: Batch) -> None:
+    """Insert all rows of `batch`, in this order, or none, in the caller's transaction. Raises django.db.Error."""
+    connection.ensure_connection()
+    raw = connection.connection
+    with connection.wrap_database_errors:
+        if connection.vendor == "postgresql":
+            _send(batch, commit=False)
+        else:
+            for statement, rows in batch:
+                raw.executemany(statement, rows)
 
-    With `commit` PostgreSQL ends the transaction in the same breath: the caller's own commit finds nothing to do. It
-    waits 8 s at most for tables that another has locked.
+
+def commit(batch: Batch) -> None:
+    """Insert all rows of `batch` in a transaction of their own, or none. Raises django.db.Error.
+
+    PostgreSQL gets its beginning and its end in the same breath, and waits 8 s at most for tables that another has
+    locked: whoever waits for a commit hears "later" soon, so it must not happen after that.
     """
     connection.ensure_connection()
-    vendor, raw = connection.vendor, connection.connection
-    with connection.wrap_database_errors:
-        if vendor == "postgresql":
-            from gateway.pipeline import send  # noqa: PLC0415, SQLite needs no driver
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        with connection.wrap_database_errors:
+            _send([(_NOT_FOR_LONG, []), *batch], commit=True)
+    else:
+        with transaction.atomic():
+            insert(batch)
 
-            # Whoever waits for a commit hears "later" soon, so it must not happen after that.
-            first = [(_NOT_FOR_LONG, ())] if commit else []
-            written = chain.from_iterable(inserter.statements(rows, vendor) for inserter, rows in batches)
-            send(raw, chain(first, written), commit=commit)
-        else:
-            for inserter, rows in batches:
-                inserter.insert_each(rows, raw)
+
+def _send(batch: Batch, *, commit: bool) -> None:
+    from gateway.pipeline import send  # noqa: PLC0415, SQLite needs no driver
+
+    send(connection.connection, batch, commit=commit)
 
 
 def _kind(field: "Field[Any, Any]") -> str:

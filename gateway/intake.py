@@ -5,8 +5,8 @@ import errno
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 import structlog
@@ -21,6 +21,7 @@ from gateway.back_pressure import BackPressure
 from gateway.committer import Committer, End, NotBegun
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderTooBig, count_received, field_values
+from gateway.later import Later
 from gateway.logins import Logins
 from gateway.models import AppPassword, Relay
 from gateway.pool import in_thread
@@ -72,13 +73,11 @@ class Intake:
     """The handler of the server that takes mail in, in one of the processes that are `siblings`."""
 
     def __init__(self, siblings: Siblings | None = None) -> None:
-        shared = siblings or Siblings()
+        shared = self._siblings = siblings or Siblings()
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._sealers = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake-seal")
-        self._committer: Committer[_Pending] = Committer(
-            _commit, _has_landed, self._settle, shared.turn, is_wanted=_is_wanted
-        )
+        self._committer: Committer[_Pending] = Committer(self._commit, _has_landed, self._settle, is_wanted=_is_wanted)
         # Oldest first, without the messages: what has been answered stays here for a moment.
         self._waits: deque[_Wait] = deque()
         self._watcher: asyncio.Task[None] | None = None
@@ -86,7 +85,6 @@ class Intake:
         self._judged_by: Sequence[rules.Submitter] = self._submitters
         self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
         self._logins = Logins()
-        self._nudging = ExitStack()
         self._limits = RelayLimits(rows=shared.rows)
         self._refresher: asyncio.Task[None] | None = None
         self._pressure = BackPressure(self.in_pool, said=shared.said)
@@ -96,7 +94,7 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._submitters = await self.in_pool(load_submitters)
         self._logins.warm_up()
-        self._nudging.enter_context(nudges.collecting())
+        self._later = Later()
         self._refresher = self._loop.create_task(self._refresh())
         self._watcher = self._loop.create_task(self._watch())
         self._committer.start()
@@ -111,7 +109,7 @@ class Intake:
         await self._loop.run_in_executor(None, self._committer.stop)
         if self._watcher is not None:
             self._watcher.cancel()
-        await self._loop.run_in_executor(None, self._nudging.close)
+        await self._loop.run_in_executor(None, self._later.stop)
         await self._loop.run_in_executor(None, self._logins.stop)
 
     # --- The handler.
@@ -229,11 +227,19 @@ class Intake:
             self._waits.append(wait)
             self._committer.submit(_Pending(arrival, accepted, wait))
 
+    def _commit(self, group: Sequence[_Pending]) -> None:
+        """Commit a group, when it is its turn. Raises NotBegun where the database can't be reached."""
+        try:
+            connection.ensure_connection()
+        except Exception as error:
+            raise NotBegun from error
+        accept([pending.accepted for pending in group], self._siblings.turn)
+
     def _settle(self, ended: Sequence[tuple[_Pending, End]]) -> None:
         """Answer a whole group at once: waking the event loop for each message costs more than a reply."""
         replies = [(pending.wait.future, _conclude(pending, end)) for pending, end in ended]
         self._loop.call_soon_threadsafe(_answer, replies)
-        _report([pending for pending, end in ended if end is End.COMMITTED])
+        self._later.do(_follow, [pending for pending, end in ended if end is End.COMMITTED])
 
     async def _watch(self) -> None:
         """Let nobody wait for ever for a database that hangs, or another process that has it locked."""
@@ -373,15 +379,6 @@ def refusal_of(error: Exception) -> Reply:
     return reply.STORAGE_LOW if full else reply.LOCAL_ERROR
 
 
-def _commit(group: Sequence[_Pending], landed: Callable[[], None]) -> None:
-    """Commit a group. Raises NotBegun where the database can't be reached."""
-    try:
-        connection.ensure_connection()
-    except Exception as error:
-        raise NotBegun from error
-    accept([pending.accepted for pending in group], landed)
-
-
 def _is_wanted(pending: _Pending) -> bool:
     return not pending.wait.given_up
 
@@ -398,6 +395,14 @@ def _conclude(pending: _Pending, end: End) -> Reply:
     if end is End.FAILED:
         store.delete(message.pk)
     return reply.LOCAL_ERROR
+
+
+def _follow(committed: Sequence[_Pending]) -> None:
+    """Do what follows a commit: nudge each destination, however many ask for it, and write a line of each message."""
+    recipients = chain.from_iterable(pending.accepted.recipients for pending in committed)
+    for destination in {recipient.destination for recipient in recipients}:
+        nudges.nudge(destination)
+    _report(committed)
 
 
 def _report(committed: Sequence[_Pending]) -> None:

@@ -1,15 +1,11 @@
 """Ask for a destination's queue to be drained: a hint, which may be lost, since the sweep looks again."""
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 
 import structlog
 from celery import current_app
 from django.core.cache import cache
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
 from messages_app.where import where
 
@@ -17,8 +13,6 @@ log = structlog.get_logger()
 
 # A nudge that got lost with the broker stops others for this long, in seconds.
 PENDING_SECONDS = 20
-# Between two rounds of a collector; nobody notices a message that is tried so much later.
-ROUND_SECONDS = 0.02
 
 
 class _Nudge:
@@ -30,70 +24,13 @@ class _Nudge:
         self.__qualname__ = "nudge"
 
     def __call__(self) -> None:
-        if _collector is None:
-            nudge(self.destination)
-        else:
-            _collector.add(self.destination)
+        nudge(self.destination)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Nudge) and other.destination == self.destination
 
     def __hash__(self) -> int:
         return hash(self.destination)
-
-
-class _Collector:
-    """Nudges in a thread of its own, each destination once a round, however many commits ask for it."""
-
-    def __init__(self) -> None:
-        self._destinations: set[str] = set()
-        self._changed = threading.Condition()
-        self._open = True
-        self._thread = threading.Thread(target=self._run, name="nudges", daemon=True)
-        self._thread.start()
-
-    def add(self, destination: str) -> None:
-        """Nudge `destination` soon; from any thread."""
-        with self._changed:
-            self._destinations.add(destination)
-            self._changed.notify()
-
-    def stop(self) -> None:
-        """Nudge what is left and end the thread; waits for it."""
-        with self._changed:
-            self._open = False
-            self._changed.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while self._round():
-            time.sleep(ROUND_SECONDS)
-        connections.close_all()
-
-    def _round(self) -> bool:
-        """Wait for destinations and nudge them; return whether more can come."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._destinations or not self._open)
-            destinations, self._destinations, is_open = self._destinations, set(), self._open
-        for destination in destinations:
-            nudge(destination)
-        return is_open
-
-
-# Of this process; None where each commit nudges by itself.
-_collector: _Collector | None = None
-
-
-@contextmanager
-def collecting() -> Iterator[None]:
-    """Nudge from a thread of its own, where commits follow each other so fast that asking the cache holds them up."""
-    global _collector  # noqa: PLW0603, a process has one
-    collector = _collector = _Collector()
-    try:
-        yield
-    finally:
-        _collector = None
-        collector.stop()
 
 
 def nudge_on_commit(destination: str) -> None:

@@ -31,7 +31,7 @@ _numbers = count()
 def send(raw: Any, statements: Iterable[tuple[str, Values]], *, commit: bool) -> None:
     """Do `statements` (`$1` is the first value) over the connection `raw`, all or none; begin where nothing is begun.
 
-    With `commit` the transaction is over. What follows a statement that failed is not done, the commit neither.
+    With `commit` the transaction is over, whatever became of it. What follows a statement that failed is not done.
     Values are None, bytes, texts, moments, booleans and numbers. Raises psycopg.Error.
     """
     # Before anything is on its way: a value that no table takes breaks nothing off.
@@ -43,7 +43,12 @@ def send(raw: Any, statements: Iterable[tuple[str, Values]], *, commit: bool) ->
             answers = raw.wait(breath.answers())
         finally:
             _leave(raw)
-    breath.judge(answers)
+    try:
+        breath.judge(answers)
+    except psycopg.Error:
+        if commit:
+            raw.rollback()
+        raise
 
 
 class _Breath:

@@ -29,7 +29,7 @@ class Siblings:
     """The processes of one `smtpd`, seen from the first until `become`. `in_turns`: one commits at a time."""
 
     def __init__(self, processes: int = 1, connections: int = 1000, *, in_turns: bool = True) -> None:
-        self._number = 0
+        self.number = 0
         self._are_several = processes > 1
         # Who is refused is connected too, for the moment that its reply takes.
         self.connections = Crowd(processes, 2 * connections)
@@ -40,7 +40,7 @@ class Siblings:
 
     def become(self, number: int) -> None:
         """Be process `number` from now on."""
-        self._number = number
+        self.number = number
         self.connections.sit(number)
         self.arriving.sit(number)
         self.rows.sit(number)
@@ -60,7 +60,7 @@ class Siblings:
             None if in_sessions is None or coming is None else in_sessions + coming
             for in_sessions, coming in zip(self.connections.sizes(), self.arriving.sizes(), strict=True)
         ]
-        own = sizes[self._number]
+        own = sizes[self.number]
         return own is not None and any(size is not None and size < own for size in sizes)
 
 
@@ -94,6 +94,12 @@ class Turn:
         if self._is_mine:
             self._is_mine = False
             self.pass_on()
+
+    def __enter__(self) -> None:
+        self.take()
+
+    def __exit__(self, *_error: object) -> None:
+        self.give()
 
     def pass_on(self) -> None:
         """Give it to the next in place of a process that is no more; does nothing where it is free."""

@@ -6,7 +6,7 @@ was told of. Receivers write rows there, and enqueue tasks on commit.
 
 from django.dispatch import Signal
 
-# message: Message, recipients: list[Recipient]; committed by intake, the portal or a report.
+# message: Message, recipients: list[Recipient]; committed by the portal or a report. Intake nudges by itself.
 accepted = Signal()
 # recipient: Recipient, sender_name: str (display name of the From header, "" where unknown); one recipient at a time.
 held = Signal()

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
-from gateway.inserting import Inserter, Maker
+from gateway.inserting import Inserter, Maker, commit
 from messages_app.models import Attempt, AuditEvent, Message, Recipient
 from messages_app.models.audit_event import AuditHead
 from tests.factories import make_message
@@ -106,9 +106,21 @@ def test_a_default_that_can_not_be_written_has_to_vary():
         Inserter(Message, VARYING - {"received"})
 
 
-def test_what_is_prepared_once_serves_numbers_of_any_size_and_rows_with_gaps():
+def test_what_is_prepared_once_serves_numbers_of_any_size_and_rows_with_gaps(monkeypatch):
     made = [(2, b"x"), (10, None), (5, b"x"), (12, b"x")]
     rows = [Maker(Message)(**MESSAGE | {"size": 10**digits, "sealed_raw": raw}) for digits, raw in made]
-    statements = list(Inserter(Message, VARYING).statements(rows, "postgresql"))
+    monkeypatch.setattr(connection, "vendor", "postgresql")
+    statements = Inserter(Message, VARYING).written(rows)
     assert [len(values) // len(VARYING) for _, values in statements] == [4]
     assert not [value for _, values in statements for value in values if isinstance(value, int)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_is_committed_as_a_whole_or_not_at_all_and_the_connection_goes_on():
+    one, other = Maker(Message)(**MESSAGE), Maker(Message)(**MESSAGE)
+    written = Inserter(Message).written
+    with pytest.raises(IntegrityError):
+        commit([*written([one, other]), *written([one])])
+    assert not Message.objects.exists()
+    commit([*written([one]), *written([other])])
+    assert set(Message.objects.values_list("pk", flat=True)) == {one.pk, other.pk}

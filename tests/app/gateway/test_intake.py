@@ -24,7 +24,7 @@ from gateway.listener import Settings, serve_in_thread, server_context
 from gateway.models import HomeDomain, Relay
 from gateway.smtp.limits import Limits
 from gateway.smtp.server import Options
-from messages_app import loop_token, signals
+from messages_app import loop_token
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, BucketKey, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
@@ -324,11 +324,11 @@ def _until(condition):
 
 @pytest.mark.parametrize("content", [CONTENT, LARGE])
 def test_a_database_that_fails_means_later_and_leaves_nothing(client, settings, monkeypatch, content):
-    def fail(_group):
+    def fail(_batch):
         raise OperationalError("the disk of the database is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(acceptance, "_write", fail)
+        broken.setattr(acceptance, "commit", fail)
         with pytest.raises(smtplib.SMTPDataError) as refused:
             client.sendmail("sam@home.example", ["rita@partner.example"], content)
     assert (refused.value.smtp_code, refused.value.smtp_error[:5]) == (451, b"4.3.0")
@@ -347,23 +347,9 @@ def test_without_a_trusted_bucket_key_nothing_is_accepted(client, settings):
     assert files(settings) == []
 
 
-def test_a_receiver_that_fails_rolls_everything_back(client):
-    def fail(**_kwargs):
-        raise RuntimeError
-
-    signals.accepted.connect(fail)
-    try:
-        with pytest.raises(smtplib.SMTPDataError):
-            client.sendmail("sam@home.example", ["rita@partner.example"], CONTENT)
-    finally:
-        signals.accepted.disconnect(fail)
-    assert not Message.objects.exists()
-    assert not AuditEvent.objects.filter(event=Event.MESSAGE_ACCEPTED).exists()
-
-
 def test_one_bad_message_does_not_fail_the_others_of_its_group(client, intake, authority, monkeypatch):
     """Messages that wait for a commit share the next one; the bad one is told apart by committing each alone."""
-    write, submit_one, gate = acceptance._write, Committer.submit, threading.Event()
+    accept, submit_one, gate = acceptance.accept, Committer.submit, threading.Event()
     sizes: list[int] = []
     waiting: list[object] = []
 
@@ -371,7 +357,7 @@ def test_one_bad_message_does_not_fail_the_others_of_its_group(client, intake, a
         submit_one(committer, item)
         waiting.append(item)
 
-    def picky(group):
+    def picky(group, turn):
         if not sizes:
             sizes.append(len(group))
             gate.wait(60)
@@ -379,9 +365,9 @@ def test_one_bad_message_does_not_fail_the_others_of_its_group(client, intake, a
             sizes.append(len(group))
         if any("bad" in accepted.message.reverse_path for accepted in group):
             raise IntegrityError
-        write(group)
+        accept(group, turn)
 
-    monkeypatch.setattr(acceptance, "_write", picky)
+    monkeypatch.setattr("gateway.intake.accept", picky)
     monkeypatch.setattr(Committer, "submit", queued)
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
@@ -415,8 +401,8 @@ def test_a_commit_whose_answer_was_lost_is_still_a_commit(client, monkeypatch):
     """Saying 451 there would make the client send a second copy, and would delete the content of the first."""
     accept = acceptance.accept
 
-    def lose_the_answer(group, _landed):
-        accept(group)
+    def lose_the_answer(group, turn):
+        accept(group, turn)
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr("gateway.intake.accept", lose_the_answer)
@@ -476,16 +462,16 @@ def test_a_database_that_hangs_keeps_nobody_waiting_and_what_did_not_get_there_i
     client, intake, authority, monkeypatch, caplog
 ):
     """The one that was on its way may land: then the next try is a second message (RFC 1047), and the log says so."""
-    write, began, go_on = acceptance._write, threading.Event(), threading.Event()
+    accept, began, go_on = acceptance.accept, threading.Event(), threading.Event()
 
-    def hang(group):
+    def hang(group, turn):
         began.set()
         go_on.wait(60)
-        write(group)
+        accept(group, turn)
 
     monkeypatch.setattr("gateway.intake.ANSWER_SECONDS", 0.5)
     monkeypatch.setattr("gateway.intake.WATCH_SECONDS", 0.1)
-    monkeypatch.setattr(acceptance, "_write", hang)
+    monkeypatch.setattr("gateway.intake.accept", hang)
     heard: dict[str, int] = {}
 
     def submit(sender, smtp):

@@ -60,21 +60,6 @@ def test_a_broker_that_is_away_does_no_harm_to_what_was_committed(monkeypatch, e
     nudges.begun("c.example")
 
 
-@pytest.mark.django_db(databases="__all__", transaction=True)
-def test_nothing_that_is_collected_is_left_at_the_end(monkeypatch):
-    asked = []
-    monkeypatch.setattr(nudges, "ROUND_SECONDS", 0)
-    monkeypatch.setattr(nudges, "nudge", asked.append)
-    with nudges.collecting():
-        for destination in ("a.example", "b.example", "a.example"):
-            with transaction.atomic():
-                nudges.nudge_on_commit(destination)
-    assert set(asked) == {"a.example", "b.example"}
-    with transaction.atomic():
-        nudges.nudge_on_commit("c.example")
-    assert asked[-1] == "c.example"
-
-
 def test_the_process_on_port_25_never_loads_what_opens_messages(tmp_path):
     environment = {
         **os.environ,

@@ -2,79 +2,71 @@
 
 import threading
 
-from gateway.committer import COMPANY_SECONDS, GROUP, PATIENCE, Committer, End, NotBegun
+from gateway.committer import GROUP, PATIENCE, Committer, End, NotBegun
 
 
 class Desk:
-    """A committer of letters, which notes its groups and its naps; `meanwhile` comes while it naps."""
+    """A committer of letters, which notes its groups."""
 
-    def __init__(self, meanwhile=()):
-        self.groups, self.naps = [], []
-        self._meanwhile, self._settled = list(meanwhile), threading.Semaphore(0)
-        self.committer = Committer(self._commit, lambda _letter: False, self._settle, sleep=self._nap)
+    def __init__(self, *, company=0.0):
+        self.groups, self._settled = [], threading.Semaphore(0)
+        self.committer = Committer(self._commit, lambda _letter: False, self._settle, company=company)
 
-    def _commit(self, group, landed):
+    def _commit(self, group):
         self.groups.append("".join(group))
-        landed()
 
     def _settle(self, ended):
         for _letter, end in ended:
             assert end is End.COMMITTED
             self._settled.release()
 
-    def _nap(self, seconds):
-        self.naps.append(seconds)
-        for letter in self._meanwhile:
+    def take_together(self, letters):
+        """Take `letters` before it begins, so that they are one group."""
+        for letter in letters:
             self.committer.submit(letter)
-        self._meanwhile = []
+        self.committer.start()
+        self.wait_for(len(letters))
 
     def wait_for(self, count):
         for _ in range(count):
             assert self._settled.acquire(timeout=30)
 
 
-def test_after_several_the_next_waits_a_moment_for_company():
-    desk = Desk(meanwhile="de")
-    desk.committer.submit("a")
-    desk.committer.submit("b")
-    desk.committer.start()
-    desk.wait_for(2)
-    desk.committer.submit("c")
+def test_after_several_the_next_waits_for_as_many_and_no_longer():
+    desk = Desk(company=600)
+    desk.take_together("abc")
+    for letter in "def":
+        desk.committer.submit(letter)
     desk.wait_for(3)
     desk.committer.stop()
-    assert desk.groups == ["ab", "cde"]
-    assert desk.naps == [COMPANY_SECONDS]
+    assert desk.groups == ["abc", "def"]
+
+
+def test_company_that_does_not_come_is_not_waited_for_long():
+    desk = Desk(company=0.01)
+    desk.take_together("ab")
+    desk.committer.submit("c")
+    desk.wait_for(1)
+    desk.committer.submit("d")
+    desk.wait_for(1)
+    desk.committer.stop()
+    assert desk.groups == ["ab", "c", "d"]
 
 
 def test_a_message_that_was_alone_lets_the_next_wait_for_nobody():
-    desk = Desk()
-    desk.committer.start()
-    for letter in "abc":
+    desk = Desk(company=600)
+    desk.take_together("a")
+    for letter in "bc":
         desk.committer.submit(letter)
         desk.wait_for(1)
     desk.committer.stop()
     assert desk.groups == ["a", "b", "c"]
-    assert desk.naps == []
 
 
-class Notebook:
-    """A turn that notes when it was taken and given, and whatever else is noted."""
-
-    def __init__(self):
-        self.said = []
-
-    def take(self):
-        self.said.append("take")
-        return True
-
-    def give(self):
-        self.said.append("give")
-
-
-def ends_of(letters, commit, has_landed=lambda _letter: False, turn=None):
+def ends_of(letters, commit, has_landed=lambda _letter: False):
     """Return what became of each of `letters`, which come at once, in the order in which it was told."""
     told = []
-    committer = Committer(commit, has_landed, told.extend, turn)
+    committer = Committer(commit, has_landed, told.extend)
     for letter in letters:
         committer.submit(letter)
     committer.start()
@@ -82,48 +74,17 @@ def ends_of(letters, commit, has_landed=lambda _letter: False, turn=None):
     return told
 
 
-def refuse(group, _landed):
+def refuse(_group):
     raise OSError
 
 
-def test_nobody_hears_of_a_message_before_its_commit_nor_waits_for_what_follows_it():
-    notes = Notebook()
-
-    def commit(_group, landed):
-        notes.said.append("committed")
-        landed()
-        notes.said.append("hooks")
-
-    committer = Committer(commit, lambda _letter: False, notes.said.extend, notes)
+def test_nobody_hears_of_a_message_before_its_commit():
+    notes = []
+    committer = Committer(lambda _group: notes.append("committed"), lambda _letter: False, notes.extend)
     committer.submit("a")
     committer.start()
     committer.stop()
-    # Given again, a turn is nobody's.
-    assert notes.said == ["take", "committed", "give", ("a", End.COMMITTED), "hooks", "give"]
-
-
-def test_what_was_committed_without_a_word_has_landed():
-    assert ends_of("ab", lambda _group, _landed: None) == [("a", End.COMMITTED), ("b", End.COMMITTED)]
-
-
-def test_one_that_can_not_be_committed_fails_alone_and_gives_the_turn_back():
-    turn = Notebook()
-
-    def commit(group, landed):
-        if "b" in group:
-            raise ValueError
-        landed()
-
-    ends = ends_of("abc", commit, turn=turn)
-    assert ends == [("a", End.COMMITTED), ("b", End.FAILED), ("c", End.COMMITTED)]
-    assert turn.said[0] == "take"
-    assert turn.said[-1] == "give"
-
-
-def test_a_turn_is_given_back_where_nothing_was_committed():
-    turn = Notebook()
-    ends_of("a", refuse, turn=turn)
-    assert turn.said == ["take", "give"]
+    assert notes == ["committed", ("a", End.COMMITTED)]
 
 
 def test_a_commit_whose_answer_was_lost_is_looked_for():
@@ -136,18 +97,6 @@ def test_while_the_database_is_away_neither_is_known():
         raise ConnectionError
 
     assert ends_of("ab", refuse, ask) == [("a", End.UNKNOWN), ("b", End.UNKNOWN)]
-
-
-def test_what_fails_after_a_commit_is_told_as_nothing_else_and_committed_once():
-    groups = []
-
-    def commit(group, landed):
-        groups.append(list(group))
-        landed()
-        raise ConnectionError
-
-    assert ends_of("ab", commit) == [("a", End.COMMITTED), ("b", End.COMMITTED)]
-    assert groups == [["a", "b"]]
 
 
 def test_whoever_can_not_be_told_keeps_no_later_message_from_its_answer():
@@ -171,14 +120,14 @@ def test_whoever_can_not_be_told_keeps_no_later_message_from_its_answer():
 
 def test_no_more_than_a_full_group_is_committed_at_once_and_the_rest_before_the_end():
     groups = []
-    ends = ends_of(range(GROUP + 1), lambda group, _landed: groups.append(len(group)))
+    ends = ends_of(range(GROUP + 1), lambda group: groups.append(len(group)))
     assert len(ends) == GROUP + 1
     assert groups == [GROUP, 1]
 
 
 def test_what_came_before_the_end_is_committed():
     told = []
-    committer = Committer(lambda _group, _landed: None, lambda _letter: False, told.extend)
+    committer = Committer(lambda _group: None, lambda _letter: False, told.extend)
     committer.submit("a")
     committer.submit(None)  # as stop() says it, at a moment of this test's choice
     committer.start()
@@ -197,19 +146,17 @@ class Database:
             self._commit,
             self._has_landed,
             self._settle,
-            sleep=lambda _seconds: None,
             is_wanted=lambda letter: letter not in self.unwanted,
             clock=lambda: self.now,
         )
 
-    def _commit(self, group, landed):
+    def _commit(self, group):
         self.tried.append("".join(group))
         self.now += self.seconds
         if self.away:
             raise self.away
         if set(group) & set(self.bad):
             raise ValueError
-        landed()
 
     def _has_landed(self, letter):
         self.asked.append(letter)

@@ -122,6 +122,16 @@ def test_the_turn_of_a_killed_process_goes_to_the_next():
     siblings.turn.give()
 
 
+def test_a_turn_is_given_back_whatever_happens_in_it():
+    turn = Turn(2, seconds=0)
+    with pytest.raises(OSError, match="full"), turn:
+        raise OSError("full")
+    with turn:
+        pid = in_process(turn.take)
+        kill(pid)
+    assert turn.take()
+
+
 def test_who_gives_a_turn_twice_takes_it_from_nobody():
     turn = Turn(2, seconds=0)
     assert turn.take()
