@@ -25,6 +25,7 @@ from gateway.later import Later
 from gateway.logins import Logins
 from gateway.models import AppPassword, Relay
 from gateway.pool import in_thread
+from gateway.processors import Place
 from gateway.relay_limits import RelayLimits
 from gateway.rules import intake as rules
 from gateway.rules.networks import parse_networks
@@ -74,6 +75,7 @@ class Intake:
 
     def __init__(self, siblings: Siblings | None = None) -> None:
         shared = self._siblings = siblings or Siblings()
+        self._place = Place(shared.number)
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._sealers = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake-seal")
@@ -229,6 +231,7 @@ class Intake:
 
     def _commit(self, group: Sequence[_Pending]) -> None:
         """Commit a group, when it is its turn. Raises NotBegun where the database can't be reached."""
+        self._place.settle(at_home=self._siblings.are_busy_elsewhere())
         try:
             connection.ensure_connection()
         except Exception as error:

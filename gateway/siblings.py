@@ -63,6 +63,12 @@ class Siblings:
         own = sizes[self.number]
         return own is not None and any(size is not None and size < own for size in sizes)
 
+    def are_busy_elsewhere(self) -> bool:
+        """Return whether another of them has clients."""
+        return self._are_several and any(
+            size for number, size in enumerate(self.connections.sizes()) if number != self.number
+        )
+
 
 class Turn:
     """Lets one process at a time commit: SQLite, which takes one at a time, lets the others wait in sleeps.

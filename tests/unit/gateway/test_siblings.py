@@ -106,6 +106,24 @@ def test_the_next_client_is_for_whoever_has_fewest(two):
     assert other.are_fewer_elsewhere()
 
 
+def test_whether_others_have_clients_is_seen_at_once(two):
+    one, other = two
+    place = one.connections.enter("192.0.2.1")
+    assert (one.are_busy_elsewhere(), other.are_busy_elsewhere()) == (False, True)
+    other.connections.enter("192.0.2.1")
+    assert (one.are_busy_elsewhere(), other.are_busy_elsewhere()) == (True, True)
+    one.connections.leave(place)
+    assert not other.are_busy_elsewhere()
+    one.clear(1)
+    assert not one.are_busy_elsewhere()
+
+
+def test_a_process_without_siblings_has_nobody_elsewhere():
+    alone = Siblings()
+    alone.connections.enter("192.0.2.1")
+    assert not alone.are_busy_elsewhere()
+
+
 def test_nobody_waits_for_a_process_that_is_no_more(two):
     one, _ = two
     one.connections.enter("192.0.2.1")
