@@ -238,14 +238,14 @@ def _jobs(batch: Sequence[Recipient]) -> Iterator[tuple[Route, list[Recipient]]]
 def _keep(route: Route, recipients: list[Recipient]) -> None:
     """Record what goes to no host: it is for the portal itself, held by policy, or refused."""
     if _is_for_portal(recipients):
-        _take(recipients)
+        _take(route, recipients)
     elif route.decision is Decision.HOLD:
         record.held_by_policy(recipients, route, timezone.now())
     else:
         record.refused(recipients, route, timezone.now())
 
 
-def _take(recipients: list[Recipient]) -> None:
+def _take(route: Route, recipients: list[Recipient]) -> None:
     """Read what came back to the portal itself, and record it; nothing goes over the network."""
     message = recipients[0].message
     try:
@@ -256,7 +256,7 @@ def _take(recipients: list[Recipient]) -> None:
             record.taken(started, partial(own_mail.tell, news), timezone.now())
     except Exception as error:  # our own fault: it is tried again
         log.error("own_mail.broken", message=str(message.pk), error=where(error))
-        record.put_off(recipients, timezone.now())
+        record.put_off(recipients, timezone.now(), route.policy)
 
 
 def _send(jobs: Sequence[Job], current: Round) -> None:
@@ -288,7 +288,7 @@ def _attempt(
         report = _report(route, recipients, current, sending, keys)
     except Exception as error:  # our own fault, and no host has the message: judge nothing by it
         log.error("delivery.broken", message=str(recipients[0].message_id), error=where(error))
-        record.put_off(recipients, timezone.now())
+        record.put_off(recipients, timezone.now(), route.policy)
         return None
     ended_at = timezone.now()
     current.progress.end(recipients, report, started_at, ended_at)

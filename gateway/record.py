@@ -21,9 +21,8 @@ from gateway import delivery_log, first_contact, queue, reports
 from gateway.delivery import Report
 from gateway.models import DomainHistory
 from gateway.record_taken import Tried, taken_together
-from gateway.rules import retry
-from gateway.rules.outcome import Action, History, Verdict, asked_to_come_again
-from gateway.rules.routing import Route
+from gateway.rules.outcome import Action, History, Verdict, asked_to_come_again, own_fault
+from gateway.rules.routing import Policy, Route
 from messages_app import audit, hold, signals
 from messages_app.models import Attempt, Message, Recipient
 from messages_app.outgoing import Outgoing
@@ -41,10 +40,11 @@ ALERT_EVERY = timedelta(days=1)
 SAVE_WAITS = (0.5, 2.0, 8.0, 30.0)
 # What a database that does not answer, or is locked, raises.
 DATABASE_AWAY = (OperationalError, InterfaceError)
+ENDED = frozenset({Action.BOUNCE, Action.DROP})
 IN_PORTAL = "The message waits in the portal, and the recipient is told of it."
 TAKEN = "It is about a notice of the portal, which read and removed it."
-OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
-OWN_FAULT_FOR_GOOD = "Something went wrong inside the gateway, time after time; the message was not sent."
+# Where a fault came before the way to a recipient was known.
+UNKNOWN = Policy()
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def attempted(
     recipients: Sequence[Recipient], report: Report, route: Route, started_at: datetime, now: datetime
 ) -> None:
     """Judge an attempt for each of `recipients` and record it."""
-    _finish(persistently(partial(_save, recipients, report, route, started_at, now)), now)
+    _finish(persistently(partial(_save, recipients, report, route, started_at, now)), now, route.policy)
 
 
 def attempted_together(tried: Sequence[Tried]) -> None:
@@ -121,13 +121,13 @@ def _report_of_success(judged: Sequence[Judged], now: datetime) -> Outgoing | No
 def held_by_policy(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
     """Hold copies that are never tried over SMTP."""
     verdict = Verdict(action=Action.HOLD, reason=route.reason, sentence=route.sentence)
-    _finish([Judged(recipient, verdict) for recipient in recipients], now)
+    _finish([Judged(recipient, verdict) for recipient in recipients], now, route.policy)
 
 
 def refused(recipients: Sequence[Recipient], route: Route, now: datetime) -> None:
     """Bounce copies that have nowhere to go."""
     verdict = Verdict(action=Action.BOUNCE, reason=route.reason, sentence=route.sentence, enhanced=route.enhanced)
-    _finish([Judged(recipient, verdict) for recipient in recipients], now)
+    _finish([Judged(recipient, verdict) for recipient in recipients], now, route.policy)
 
 
 def by_hand(recipients: Sequence[Recipient], verdict: Verdict, now: datetime) -> None:
@@ -146,30 +146,33 @@ def taken(recipients: Sequence[Recipient], tell: Callable[[], None], now: dateti
     _finish(judged, now)
 
 
-def put_off(recipients: Sequence[Recipient], now: datetime) -> None:
+def put_off(recipients: Sequence[Recipient], now: datetime, policy: Policy = UNKNOWN) -> None:
     """Defer rows that failed by a fault of our own: never diverted (row 24), bounced when the queue's time is over.
 
-    Staff hear of it the first time.
+    Staff hear of it the first time, and the sender after 4 h, as of any other delay.
     """
-    judged = [Judged(recipient, _own_fault(recipient, now)) for recipient in recipients]
+    message = recipients[0].message
+    judged = [Judged(recipient, _own_fault(recipient, policy, now)) for recipient in recipients]
     with transaction.atomic():
         for j in judged:
             _APPLY.get(j.verdict.action, _leave)(j, now)
         _alert([j for j in judged if j.verdict.alert_staff], now)
-    if ended := [j for j in judged if j.verdict.action is Action.BOUNCE]:
-        _bounce(ended[0].recipient.message, ended, now)
+    if ended := [j for j in judged if j.verdict.action in ENDED]:
+        _bounce(message, ended, now)
+    try:
+        _warn(message, [j for j in judged if j.verdict.warn_sender], now)
+    except Exception as error:  # a report may need what is broken; the next failure tries again
+        log.error("record.not_told", error=where(error))
 
 
-def _own_fault(recipient: Recipient, now: datetime) -> Verdict:
-    at = retry.after_temporary_failure(now, recipient.failures, recipient.queued_at, retry.MAX_QUEUE)
-    return Verdict(
-        action=Action.RETRY if at else Action.BOUNCE,
-        at=at,
-        reason="internal",
-        sentence=OWN_FAULT if at else OWN_FAULT_FOR_GOOD,
-        enhanced="5.3.0",
-        alert_staff=not recipient.failures,
+def _own_fault(recipient: Recipient, policy: Policy, now: datetime) -> Verdict:
+    history = History(
+        queued_at=recipient.queued_at,
+        failures=recipient.failures,
+        null_sender=not recipient.message.reverse_path,
+        delay_warned=recipient.delayed_notified_at is not None,
     )
+    return own_fault(policy, history, now)
 
 
 def _history(recipient: Recipient, route: Route, *, sticky: bool) -> History:
@@ -240,17 +243,17 @@ def _leave(_judged: Judged, _now: datetime) -> None:
 _APPLY = {Action.DELIVERED: _delivered, Action.RETRY: _deferred, Action.AMBIGUOUS: _deferred}
 
 
-def _finish(judged: Sequence[Judged], now: datetime) -> None:
+def _finish(judged: Sequence[Judged], now: datetime, policy: Policy = UNKNOWN) -> None:
     """Do what is left of a round: hold, bounce, warn; then let the spool go if nobody is queued."""
     message = judged[0].recipient.message
-    for work, actions in ((_hold, {Action.HOLD}), (_bounce, {Action.BOUNCE, Action.DROP})):
+    for work, actions in ((_hold, {Action.HOLD}), (_bounce, ENDED)):
         mine = [j for j in judged if j.verdict.action in actions]
         try:
             if mine:
                 work(message, mine, now)
         except Exception as error:  # nothing was sent: try again later rather than call it ambiguous
             log.error("record.broken", message=str(message.pk), error=where(error))
-            put_off([j.recipient for j in mine], now)
+            put_off([j.recipient for j in mine], now, policy)
     _alert([j for j in judged if j.verdict.alert_staff], now)
     _warn(message, [j for j in judged if j.verdict.warn_sender], now)
     shred.shred_spool(message)

@@ -19,6 +19,8 @@ TEXT_LIMIT = 500  # characters of a reply that are kept as evidence
 EXPIRED = "4.4.7"  # RFC 3463: delivery time expired
 OVERSIZE_CODE = "5.3.4"  # RFC 3463: message too big for system
 OTHER_KIND = "5.6."  # the same: not for its size, but for eight bits, or addresses beyond ASCII
+OWN_FAULT = "Something went wrong inside the gateway; the message is kept and will be tried again."
+OWN_FAULT_FOR_GOOD = "Something went wrong inside the gateway, time after time; the message was not sent."
 UNREACHABLE = "unreachable"  # why a copy is held that nobody answered for (`portal_after`)
 
 
@@ -321,6 +323,24 @@ def judge(results: Sequence[HostResult], recipient: str, policy: Policy, history
     """
     case = Case(_for_recipient(results, recipient), policy, history, now)
     verdict = next(verdict for step in STEPS if (verdict := step(case)) is not None)
+    return _with_report(verdict, case)
+
+
+def own_fault(policy: Policy, history: History, now: datetime) -> Verdict:
+    """Return what becomes of a copy that a fault of our own kept from being tried (row 24): never held, never sent.
+
+    Staff are alerted the first time.
+    """
+    case = Case((), policy, history, now)
+    at = retry.after_temporary_failure(now, history.failures, history.queued_at, policy.max_queue)
+    verdict = Verdict(
+        action=Action.RETRY if at else Action.BOUNCE,
+        at=at,
+        reason="internal",
+        sentence=OWN_FAULT if at else OWN_FAULT_FOR_GOOD,
+        enhanced="4.3.0" if at else "5.3.0",  # RFC 3463: a fault of this system's
+        alert_staff=not history.failures,
+    )
     return _with_report(verdict, case)
 
 

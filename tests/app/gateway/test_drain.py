@@ -476,6 +476,50 @@ def test_a_message_that_never_opens_comes_back_to_its_sender_in_the_end(keys, se
     assert Message.objects.filter(origin="dsn").count() == 1
 
 
+def fail_to_open(_monkeypatch):
+    make_message(RAW)
+    Message.objects.update(key_commitment=bytes(32))
+
+
+def fail_to_hold(monkeypatch):
+    make_message(RAW)
+    monkeypatch.setattr(hold, "prepare", lambda _message: 1 / 0)
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("fails", [fail_to_open, fail_to_hold])
+@pytest.mark.parametrize("hours", [1, 3])
+def test_a_fault_of_our_own_is_given_up_when_the_policy_says(settings, ca, monkeypatch, fails, hours):
+    DomainPolicy.objects.create(pattern=DOMAIN, max_queue=timedelta(hours=2))
+    fails(monkeypatch)
+    Recipient.objects.update(queued_at=timezone.now() - timedelta(hours=hours))
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED if hours < 2 else State.BOUNCED, "internal")
+
+
+def test_a_sender_hears_once_of_a_delay_that_is_our_own_fault(keys, settings, ca, monkeypatch):
+    fail_to_open(monkeypatch)
+    with partner(settings, ca):
+        for hours in (1, 5, 9):
+            Recipient.objects.filter(address=RITA).update(
+                next_attempt_at=timezone.now(), queued_at=timezone.now() - timedelta(hours=hours)
+            )
+            drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "internal")
+    assert Message.objects.filter(origin="dsn").count() == 1
+
+
+def test_a_warning_that_cannot_be_composed_leaves_the_copy_put_off(keys, settings, ca, monkeypatch):
+    fail_to_open(monkeypatch)
+    Recipient.objects.update(queued_at=timezone.now() - timedelta(hours=5))
+    monkeypatch.setattr(record.reports, "delayed", lambda *_arguments: 1 / 0)
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "internal")
+    assert Recipient.objects.get().delayed_notified_at is None
+
+
 def test_a_copy_that_is_read_while_its_report_is_composed_is_not_called_unread(keys, settings, ca, monkeypatch):
     make_message(RAW)
     later = timezone.now() + timedelta(days=settings.HOLD_DAYS, minutes=1)

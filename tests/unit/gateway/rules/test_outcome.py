@@ -14,6 +14,7 @@ from gateway.rules.outcome import (
     RecipientReply,
     asked_to_come_again,
     judge,
+    own_fault,
     printable,
 )
 from gateway.rules.routing import Policy
@@ -186,6 +187,47 @@ def test_deferred_tls_failures_expire_too():
 def test_row_24_our_own_fault_alerts_staff_and_never_holds():
     verdict = decide(CONFIG, first_tls_failure_at=NOW - HOUR)
     assert (verdict.action, verdict.alert_staff) == (Action.RETRY, True)
+
+
+@pytest.mark.parametrize(
+    ("waited", "policy", "action", "minutes", "code"),
+    [
+        (0 * HOUR, Policy(), Action.RETRY, 5, "4.3.0"),
+        (119 * HOUR, Policy(), Action.RETRY, 5, "4.3.0"),
+        (120 * HOUR, Policy(), Action.BOUNCE, None, "5.3.0"),
+        (0 * HOUR, Policy(max_queue=2 * MINUTE), Action.RETRY, 2, "4.3.0"),
+        (HOUR, Policy(max_queue=HOUR), Action.BOUNCE, None, "5.3.0"),
+        (130 * HOUR, Policy(max_queue=200 * HOUR, portal_after=HOUR), Action.RETRY, 5, "4.3.0"),
+    ],
+)
+def test_what_broke_inside_is_tried_again_for_as_long_as_the_policy_gives(waited, policy, action, minutes, code):
+    verdict = own_fault(policy, History(queued_at=NOW - waited), NOW)
+    assert (verdict.action, wait(verdict), verdict.enhanced) == (action, minutes, code)
+
+
+@pytest.mark.parametrize(
+    ("waited", "failures", "warned", "minutes", "warns"),
+    [
+        (230, 5, False, 10, False),  # the next try falls on the fourth hour
+        (240, 6, False, 240, True),
+        (240, 6, True, 240, False),
+    ],
+)
+def test_what_broke_inside_is_late_like_any_other_after_four_hours(waited, failures, warned, minutes, warns):
+    history = History(queued_at=NOW - waited * MINUTE, failures=failures, delay_warned=warned)
+    verdict = own_fault(Policy(max_queue=24 * HOUR), history, NOW)
+    assert (wait(verdict), verdict.warn_sender) == (minutes, warns)
+    assert verdict.until == (history.queued_at + 24 * HOUR if warns else None)
+
+
+@pytest.mark.parametrize(("failures", "told"), [(0, True), (1, False)])
+def test_what_broke_inside_alerts_staff_the_first_time(failures, told):
+    assert own_fault(Policy(), History(queued_at=NOW, failures=failures), NOW).alert_staff is told
+
+
+def test_what_broke_inside_comes_back_to_no_null_sender():
+    history = History(queued_at=NOW - HOUR, null_sender=True)
+    assert own_fault(Policy(max_queue=HOUR), history, NOW).action is Action.DROP
 
 
 @pytest.mark.parametrize(
