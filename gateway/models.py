@@ -211,7 +211,8 @@ class DomainHistory(models.Model):
     last_tls_success_at = models.DateTimeField(null=True, blank=True)
     last_tls_failure_at = models.DateTimeField(null=True, blank=True)
     last_sentence = models.TextField(blank=True)
-    # When staff were last told by mail that TLS there is gone: once a day is enough.
+    # When staff were last told by mail that TLS there is gone; under the portal's own name, of a fault of our own:
+    # once a day is enough.
     last_alert_at = models.DateTimeField(null=True, blank=True)
     # When held copies were last tried again, when they are next (null: they never were), and how often that failed.
     release_tried_at = models.DateTimeField(null=True, blank=True)

@@ -156,7 +156,7 @@ def put_off(recipients: Sequence[Recipient], now: datetime, policy: Policy = UNK
     with transaction.atomic():
         for j in judged:
             _APPLY.get(j.verdict.action, _leave)(j, now)
-        _alert([j for j in judged if j.verdict.alert_staff], now)
+    _alert([j for j in judged if j.verdict.alert_staff], now)
     if ended := [j for j in judged if j.verdict.action in ENDED]:
         _bounce(message, ended, now)
     try:
@@ -312,21 +312,43 @@ def _warn(message: Message, judged: Sequence[Judged], now: datetime) -> None:
 
 
 def _alert(judged: Sequence[Judged], now: datetime) -> None:
-    """Note what staff should look at; of a suspected downgrade they are told by mail, too."""
+    """Note what staff should look at; of a suspected downgrade or a fault of our own they are told by mail, too."""
     for j in judged:
         log.warning("delivery.alert", recipient=str(j.recipient.pk), reason=j.verdict.reason)
         _audit(audit.Event.STAFF_ALERTED, j)
     lost = {j.recipient.destination: j.verdict.sentence for j in judged if j.verdict.tls_failed}
     for domain, sentence in lost.items():
         _tell_staff(domain, sentence, now)
+    if waiting := [j for j in judged if j.verdict.action is Action.RETRY and not j.verdict.tls_failed]:
+        _tell_of_own_fault(waiting[0], now)
 
 
 def _tell_staff(domain: str, sentence: str, now: datetime) -> None:
-    """Have staff told, once a day and domain: whoever changes the row tells them."""
-    untold = Q(last_alert_at=None) | Q(last_alert_at__lte=now - ALERT_EVERY)
+    """Have staff told, once a day and domain."""
     with transaction.atomic():
-        if DomainHistory.objects.filter(untold, domain=domain).update(last_alert_at=now):
+        if _is_first_today(domain, now):
             signals.tls_lost.send(_tell_staff, domain=domain, sentence=sentence)
+
+
+def _tell_of_own_fault(judged: Judged, now: datetime) -> None:
+    """Have staff told, once a day in all: our own row says when they were, not the domain's, which did no wrong.
+
+    A downgrade there is told of on the same day.
+    """
+    recipient, verdict = judged.recipient, judged.verdict
+    ours = settings.PORTAL_HOST.lower()
+    seen = verdict.sentence if verdict.decisive else ""
+    with transaction.atomic():
+        DomainHistory.objects.get_or_create(domain=ours)
+        if _is_first_today(ours, now):
+            until = verdict.until
+            signals.own_fault.send(_tell_of_own_fault, domain=recipient.destination, sentence=seen, until=until)
+
+
+def _is_first_today(domain: str, now: datetime) -> bool:
+    """Note that staff are told about `domain`; return False where they were within a day."""
+    untold = Q(last_alert_at=None) | Q(last_alert_at__lte=now - ALERT_EVERY)
+    return bool(DomainHistory.objects.filter(untold, domain=domain).update(last_alert_at=now))
 
 
 def _settle(judged: Judged, state: State, **fields: Any) -> bool:

@@ -34,6 +34,9 @@ notice_answered = Signal()
 held_together = Signal()
 # domain: str, sentence: str; enforced TLS used to work there, or is promised, and can't be had. Once a day and domain.
 tls_lost = Signal()
+# domain: str, sentence: str ("" where nothing was seen), until: datetime; mail there waits for a fault of our own, and
+# until then. Once a day in all.
+own_fault = Signal()
 # delegation: Delegation, client: Client; somebody accepted to read the owner's mail.
 delegated = Signal()
 # recipient: Recipient; a held copy that nobody had opened was delivered after all.

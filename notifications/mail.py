@@ -161,6 +161,20 @@ class TLSLost:
 
 
 @dataclass(frozen=True)
+class OwnFault:
+    """Mail to `domain` waits, `until` it is given up, for a fault of the portal's own: to staff.
+
+    `sentence` is the evidence, "" where there is none.
+    """
+
+    to_address: str
+    domain: str
+    sentence: str
+    until: datetime
+    template = "own_fault"
+
+
+@dataclass(frozen=True)
 class Released:
     """A message that waited was delivered after all, unopened: to its reader, or (`to_sender`) to its sender."""
 
@@ -231,6 +245,7 @@ NoticeMail = (
     | Deleted
     | ReplyReport
     | TLSLost
+    | OwnFault
     | Released
     | Answer
     | CodeMail
@@ -268,6 +283,8 @@ def _said(mail: NoticeMail) -> dict[str, Any]:
         said["accepted_on"] = time_zones.written(mail.accepted_at)
     if isinstance(mail, Deleted):
         said["moments"] = [time_zones.written(moment) for moment in mail.unread]
+    if isinstance(mail, OwnFault):
+        said["until"] = time_zones.written(mail.until)
     if isinstance(mail, AccountAlert):
         said["at"] = time_zones.written(mail.at)
         said["browser"] = browsers.name(mail.browser)

@@ -29,6 +29,7 @@ class Notice(models.Model):
         EXTENSION = "extension", "a reader asks for more time (to the sender)"
         DELETED = "deleted", "a reader deleted a message (to the sender)"
         TLS_LOST = "tls_lost", "enforced TLS with a domain can't be had any more (to staff)"
+        OWN_FAULT = "own_fault", "mail waits for a fault of the portal's own (to staff)"
         RELEASED = "released", "a message that waited was delivered (to the recipient)"
         RELEASED_REPORT = "released_report", "your held message was delivered (to the sender)"
         ANSWER = "answer", "a reply to a notice is not read (to its writer)"

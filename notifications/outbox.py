@@ -29,6 +29,7 @@ from notifications.mail import (
     LostDomain,
     Mark,
     NoticeMail,
+    OwnFault,
     Released,
     ReplyReport,
     TLSLost,
@@ -170,6 +171,11 @@ def _tls_lost(notice: Notice) -> TLSLost:
     return TLSLost(notice.to_address, tuple(LostDomain(**lost) for lost in notice.parameters["lost"]))
 
 
+def _own_fault(notice: Notice) -> OwnFault:
+    words = notice.parameters
+    return OwnFault(notice.to_address, words["domain"], words["sentence"], _time(words["until"]))
+
+
 def _answer(notice: Notice) -> Answer:
     return Answer(notice.to_address)
 
@@ -194,6 +200,7 @@ COMPOSE: dict[Notice.Kind, Callable[[Notice], NoticeMail]] = {
     Notice.Kind.RELEASED: _released,
     Notice.Kind.RELEASED_REPORT: _released,
     Notice.Kind.TLS_LOST: _tls_lost,
+    Notice.Kind.OWN_FAULT: _own_fault,
     Notice.Kind.ANSWER: _answer,
 }
 

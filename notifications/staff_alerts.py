@@ -1,6 +1,7 @@
-"""Tell staff by mail what can't wait for their next look at the log: TLS that was to be had, and is gone."""
+"""Tell staff by mail what can't wait for their next look at the log: TLS that is gone, and faults of our own."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -21,9 +22,23 @@ MOST_NAMED = 50
 @receiver(signals.tls_lost)
 def tell_staff(domain: str, sentence: str, **_kwargs: Any) -> None:
     """Write a notice to every active member of staff, or add to the one that is about to leave."""
+    for address, language in _staff():
+        _tell(address, language, {"domain": domain, "sentence": sentence})
+
+
+@receiver(signals.own_fault)
+def tell_of_own_fault(domain: str, sentence: str, until: datetime, **_kwargs: Any) -> None:
+    """Write a notice to every active member of staff."""
+    parameters = {"domain": domain, "sentence": sentence, "until": until.isoformat()}
+    for address, language in _staff():
+        write(Notice.Kind.OWN_FAULT, address, timezone.now(), parameters=parameters, language=language)
+
+
+def _staff() -> Iterator[tuple[str, str]]:
+    """Yield the address and the language of each active member of staff."""
     staff = get_user_model().objects.filter(is_staff=True, is_active=True, frozen_at=None)
     for address, language in staff.values_list("email", "language"):
-        _tell(address, language or organisation_language(), {"domain": domain, "sentence": sentence})
+        yield address, language or organisation_language()
 
 
 def _tell(address: str, language: str, lost: dict[str, str]) -> None:

@@ -201,7 +201,7 @@ class Verdict:
     """What becomes of one recipient's copy, and why.
 
     `at` is when to try again (RETRY and AMBIGUOUS), `until` when that ends, where the
-    sender is warned. `enhanced` is the RFC 3463 code
+    sender is warned or the fault our own. `enhanced` is the RFC 3463 code
     for a report. `result_type` is RFC 8460's, "success" after delivery, or "" where
     TLS was not judged. `decisive` is the host whose answer decided.
     """
@@ -336,6 +336,7 @@ def own_fault(policy: Policy, history: History, now: datetime) -> Verdict:
     verdict = Verdict(
         action=Action.RETRY if at else Action.BOUNCE,
         at=at,
+        until=case.ends,
         reason="internal",
         sentence=OWN_FAULT if at else OWN_FAULT_FOR_GOOD,
         enhanced="4.3.0" if at else "5.3.0",  # RFC 3463: a fault of this system's
@@ -382,7 +383,7 @@ def _misconfigured(case: Case) -> Verdict | None:
     """Row 24: our own trust store or configuration is broken, so nothing seen can be judged."""
     if result := case.first(Class.CONFIG):
         verdict = _retry_later(case, result, reason="configuration")
-        return replace(verdict, enhanced=verdict.enhanced or "4.7.5", alert_staff=True)
+        return replace(verdict, enhanced=verdict.enhanced or "4.7.5", until=case.ends, alert_staff=True)
     return None
 
 
@@ -503,4 +504,4 @@ def _with_report(verdict: Verdict, case: Case) -> Verdict:
         # Tried once more then: what the sender hears is what is so.
         verdict = replace(verdict, at=retry.not_past_the_warning(case.now, verdict.at, case.history.queued_at))
     is_the_end = warn and not verdict.tls_failed and case.portal_at is None
-    return replace(verdict, warn_sender=warn, until=case.ends if is_the_end else None)
+    return replace(verdict, warn_sender=warn, until=case.ends if is_the_end else verdict.until)

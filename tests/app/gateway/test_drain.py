@@ -498,6 +498,68 @@ def test_a_fault_of_our_own_is_given_up_when_the_policy_says(settings, ca, monke
     assert state_of() == (State.DEFERRED if hours < 2 else State.BOUNCED, "internal")
 
 
+def own_faults():
+    return [(n.to_address, n.parameters) for n in Notice.objects.filter(kind=Notice.Kind.OWN_FAULT)]
+
+
+def test_staff_are_told_of_a_fault_of_our_own_by_mail_once_a_day_in_all(keys, settings, ca, monkeypatch):
+    make_user("ada@home.example", is_staff=True)
+    make_user("former@home.example", is_staff=True, is_active=False)
+    DomainPolicy.objects.create(pattern=DOMAIN, max_queue=timedelta(hours=2))
+    fail_to_open(monkeypatch)
+    ends = Recipient.objects.get().queued_at + timedelta(hours=2)
+    make_message(RAW, ("rob@partner.example", "otto@other.example"))
+    Message.objects.update(key_commitment=bytes(32))
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+        drain.drain("other.example")
+    assert Recipient.objects.filter(reason="internal").count() == 3
+    told = {"domain": DOMAIN, "sentence": "", "until": ends.isoformat()}
+    assert own_faults() == [("ada@home.example", told)]
+
+
+def test_staff_are_told_what_is_wrong_with_our_configuration(keys, settings, ca):
+    make_user("ada@home.example", is_staff=True)
+    DomainPolicy.objects.create(pattern=DOMAIN, level="fingerprint")
+    make_message(RAW)
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "configuration")
+    ((_, told),) = own_faults()
+    assert told["sentence"] == Recipient.objects.get().reason_text
+
+
+@pytest.mark.parametrize(("days", "mails"), [(0.9, 0), (1.1, 1)])
+def test_a_day_later_staff_hear_of_a_fault_of_our_own_again(keys, settings, monkeypatch, days, mails):
+    make_user("ada@home.example", is_staff=True)
+    told_at = timezone.now() - timedelta(days=days)
+    DomainHistory.objects.create(domain=settings.PORTAL_HOST, last_alert_at=told_at)
+    fail_to_open(monkeypatch)
+    drain.drain(DOMAIN)
+    assert state_of() == (State.DEFERRED, "internal")
+    assert len(own_faults()) == mails
+
+
+def test_a_downgrade_is_told_on_the_day_of_a_fault_of_our_own(keys, settings, ca, monkeypatch):
+    make_user("ada@home.example", is_staff=True)
+    DomainHistory.objects.create(domain=DOMAIN, last_tls_success_at=timezone.now())
+    fail_to_open(monkeypatch)
+    make_message(RAW, recipients=("rob@partner.example",))
+    with partner(settings, ca, NO_STARTTLS):
+        drain.drain(DOMAIN)
+    assert set(Notice.objects.values_list("kind", flat=True)) == {Notice.Kind.OWN_FAULT, Notice.Kind.TLS_LOST}
+
+
+def test_what_was_given_up_at_once_is_not_called_waiting(keys, settings, ca, monkeypatch):
+    make_user("ada@home.example", is_staff=True)
+    fail_to_open(monkeypatch)
+    Recipient.objects.update(queued_at=timezone.now() - timedelta(days=6))
+    with partner(settings, ca):
+        drain.drain(DOMAIN)
+    assert state_of() == (State.BOUNCED, "internal")
+    assert own_faults() == []
+
+
 def test_a_sender_hears_once_of_a_delay_that_is_our_own_fault(keys, settings, ca, monkeypatch):
     fail_to_open(monkeypatch)
     with partner(settings, ca):

@@ -12,7 +12,7 @@ from aiosmtpd.handlers import Message as MessageHandler
 from django.core.cache import cache
 from django.utils import timezone
 
-from messages_app import audit, loop_token, signals
+from messages_app import audit, loop_token, signals, time_zones
 from messages_app.models import AuditEvent
 from notifications import mail, nudges, outbox, tasks, transport
 from notifications.models import Invitation, Notice
@@ -43,6 +43,8 @@ EVERY_MAIL = [
     mail.ReplyReport(RITA, delivered=False, copies=(mail.HeldCopy(SAM, "it said no"),), accepted_at=NOW),
     mail.TLSLost(SAM, (mail.LostDomain("partner.example", "mx1.partner.example offered no STARTTLS"),)),
     mail.TLSLost(SAM, tuple(mail.LostDomain(domain, "offered no STARTTLS") for domain in ("a.example", "b.example"))),
+    mail.OwnFault(SAM, "partner.example", "The certificates in roots.pem can't be read", NOW),
+    mail.OwnFault(SAM, "partner.example", "", NOW),
     mail.Answer(RITA),
     mail.Deleted(SAM, RITA, account=False, unread=(NOW,)),
     mail.Deleted(SAM, RITA, account=True, unread=()),
@@ -128,9 +130,19 @@ def test_no_notice_has_a_field_for_content():
         "reference", "purpose", "has_account", "event", "teller", "address", "at", "ip", "browser", "not_me_url",
         "occasion", "status", "delivered", "locked", "release_url", "over", "phrase",
         "account", "unread", "other", "to_sender", "lost", "unprotected",
+        "domain", "sentence", "until",
     }  # fmt: skip
     for notice in EVERY_MAIL:
         assert {field.name for field in dataclasses.fields(notice)} <= allowed
+
+
+def test_a_fault_of_our_own_is_told_with_its_evidence_its_end_and_where_to_look():
+    seen, unseen = (mail.compose(notice).body for notice in EVERY_MAIL if isinstance(notice, mail.OwnFault))
+    assert "can't be read." in seen
+    assert "can't be read" not in unseen
+    for words in ("partner.example", time_zones.written(NOW), "in clear", "delivery.alert", "manage.py queue list"):
+        assert words in seen
+        assert words in unseen
 
 
 def test_the_readers_own_phrase_stands_in_the_notice_and_only_where_there_is_one():
