@@ -75,7 +75,7 @@ class Intake:
 
     def __init__(self, siblings: Siblings | None = None) -> None:
         shared = self._siblings = siblings or Siblings()
-        self._place = Place(shared.number)
+        self._place = Place(shared.number, shared.processes)
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake")
         self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="intake-sync")
         self._sealers = ThreadPoolExecutor(_THREADS, thread_name_prefix="intake-seal")

@@ -14,11 +14,15 @@ _THREADS = Path("/proc/self/task")
 
 
 class Place:
-    """The processors that process `number` may have, and the one of them that is its own."""
+    """The processors that one of several processes may have, by its number, and the one of them that is its own.
 
-    def __init__(self, number: int) -> None:
+    Where they are fewer than the processors none is: Linux has a choice then, and knows which of them share a core.
+    """
+
+    def __init__(self, number: int, processes: int) -> None:
         self._any = os.sched_getaffinity(0)
-        self._own = {sorted(self._any)[number % len(self._any)]}
+        place = sorted(self._any)[number % len(self._any)]
+        self._own = {place} if processes >= len(self._any) else self._any
         self._is_at_home = False
 
     def settle(self, *, at_home: bool) -> None:

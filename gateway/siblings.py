@@ -30,7 +30,7 @@ class Siblings:
 
     def __init__(self, processes: int = 1, connections: int = 1000, *, in_turns: bool = True) -> None:
         self.number = 0
-        self._are_several = processes > 1
+        self.processes = processes
         # Who is refused is connected too, for the moment that its reply takes.
         self.connections = Crowd(processes, 2 * connections)
         self.arriving = Crowd(processes, connections)
@@ -54,7 +54,7 @@ class Siblings:
 
     def are_fewer_elsewhere(self) -> bool:
         """Return whether another of them that lives has fewer clients."""
-        if not self._are_several:
+        if self.processes == 1:
             return False
         sizes = [
             None if in_sessions is None or coming is None else in_sessions + coming
@@ -65,9 +65,7 @@ class Siblings:
 
     def are_busy_elsewhere(self) -> bool:
         """Return whether another of them has clients."""
-        return self._are_several and any(
-            size for number, size in enumerate(self.connections.sizes()) if number != self.number
-        )
+        return any(size for number, size in enumerate(self.connections.sizes()) if number != self.number)
 
 
 class Turn:

@@ -38,7 +38,7 @@ def other_thread():
 
 
 def test_all_threads_stay_on_one_processor_and_may_go_anywhere_after(ours, other_thread):
-    place = Place(0)
+    place = Place(0, len(ours))
     place.settle(at_home=True)
     assert os.sched_getaffinity(0) == os.sched_getaffinity(other_thread) == {min(ours)}
     place.settle(at_home=False)
@@ -48,7 +48,7 @@ def test_all_threads_stay_on_one_processor_and_may_go_anywhere_after(ours, other
 def test_processes_share_the_processors_out_however_many_they_are(ours):
     seen = []
     for number in range(2 * len(ours)):
-        place = Place(number)
+        place = Place(number, 2 * len(ours))
         place.settle(at_home=True)
         seen.append(*os.sched_getaffinity(0))
         place.settle(at_home=False)
@@ -56,8 +56,18 @@ def test_processes_share_the_processors_out_however_many_they_are(ours):
 
 
 def test_a_thread_that_is_put_elsewhere_is_left_alone_while_nothing_changes(ours):
-    place = Place(0)
+    place = Place(0, len(ours))
     place.settle(at_home=True)
     os.sched_setaffinity(0, ours)
     place.settle(at_home=True)
     assert os.sched_getaffinity(0) == ours
+
+
+def test_with_fewer_processes_than_processors_all_may_run_anywhere(ours, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _thread: {*ours, max(ours) + 1})
+    asked = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _thread, processors: asked.append(processors))
+    place = Place(0, len(ours))
+    place.settle(at_home=True)
+    assert asked
+    assert all(processors == {*ours, max(ours) + 1} for processors in asked)
