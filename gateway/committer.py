@@ -71,7 +71,7 @@ class Committer(Generic[T]):
     def submit(self, item: T) -> None:
         """Queue one item; from any thread."""
         self._queue.put(item)
-        if self._queue.qsize() >= self._expected - 1 > 0:
+        if self._is_company_here():
             self._company.set()
 
     def stop(self) -> None:
@@ -120,10 +120,13 @@ class Committer(Generic[T]):
         return group, True
 
     def _wait_for_company(self) -> None:
-        if self._expected > 1:
-            self._company.clear()
-            if self._queue.qsize() < self._expected - 1:
-                self._company.wait(self._patience_for_company)
+        self._company.clear()
+        if not self._is_company_here():
+            self._company.wait(self._patience_for_company)
+
+    def _is_company_here(self) -> bool:
+        """Return whether as many are queued as were in the last group, beside the one that is taken already."""
+        return self._queue.qsize() >= self._expected - 1
 
     def _end(self, group: Sequence[T]) -> None:
         """Commit the group; when that fails, each alone: one bad message must not fail the others.

@@ -100,8 +100,8 @@ class Inserter:
         self._whole = _Layout(model, fields, {})
         defaults = {field: _plain(field.get_default()) for field in constant}
         self._usual = _Layout(model, [field for field in fields if field not in defaults], defaults)
-        # The attributes that are the same in all rows, and their values; read at once, as their comparison is.
-        self._others, self._constants = _getter(defaults)
+        # The attributes that are the same in all rows, and their values.
+        self._others = {field.attname: value for field, value in defaults.items()}.items()
 
     def insert(self, rows: Iterable[Model]) -> None:
         """Insert `rows`, all of them or none. Raises django.db.Error."""
@@ -119,7 +119,7 @@ class Inserter:
         return [(layout.statement(len(portion), vendor), [*chain.from_iterable(portion)]) for portion in portions]
 
     def _layout(self, rows: Sequence[Model]) -> "_Layout":
-        is_usual = self._others is None or all(self._others(row.__dict__) == self._constants for row in rows)
+        is_usual = all(self._others <= row.__dict__.items() for row in rows)
         return self._usual if is_usual else self._whole
 
 
@@ -172,14 +172,6 @@ class _Layout:
     def _choose_converters(self, vendor: str) -> list[tuple[int, Converter]]:
         known = _CONVERTERS[vendor]
         return [(place, known[kind]) for place, kind in enumerate(self._kinds) if kind in known]
-
-
-def _getter(defaults: Constants) -> tuple[Callable[[Any], Any] | None, Any]:
-    """Return what reads these attributes of a row, and what it reads where all are as they begin."""
-    names, values = [field.attname for field in defaults], tuple(defaults.values())
-    if not names:
-        return None, ()
-    return itemgetter(*names), values if len(values) > 1 else values[0]
 
 
 def _literal(value: str | int) -> str:

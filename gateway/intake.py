@@ -96,7 +96,7 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._submitters = await self.in_pool(load_submitters)
         self._logins.warm_up()
-        self._later = Later()
+        self._later = Later(_follow)
         self._refresher = self._loop.create_task(self._refresh())
         self._watcher = self._loop.create_task(self._watch())
         self._committer.start()
@@ -242,7 +242,7 @@ class Intake:
         """Answer a whole group at once: waking the event loop for each message costs more than a reply."""
         replies = [(pending.wait.future, _conclude(pending, end)) for pending, end in ended]
         self._loop.call_soon_threadsafe(_answer, replies)
-        self._later.do(_follow, [pending for pending, end in ended if end is End.COMMITTED])
+        self._later.do([pending for pending, end in ended if end is End.COMMITTED])
 
     async def _watch(self) -> None:
         """Let nobody wait for ever for a database that hangs, or another process that has it locked."""

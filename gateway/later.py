@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 
 import structlog
 from django.db import connections
@@ -12,26 +12,27 @@ from messages_app.where import where
 
 log = structlog.get_logger()
 
-Work = Callable[[Sequence[Any]], None]
+T = TypeVar("T")
 
 # Between two rounds; nobody notices a message that is tried, or a line that is logged, so much later.
 ROUND_SECONDS = 0.02
 
 
-class Later:
-    """A thread that does in rounds what need not hold up whoever asks for it."""
+class Later(Generic[T]):
+    """A thread that does `work` in rounds, which need not hold up whoever asks for it."""
 
-    def __init__(self) -> None:
-        self._asked: dict[Work, list[Any]] = {}
+    def __init__(self, work: Callable[[Sequence[T]], None]) -> None:
+        self._work = work
+        self._items: list[T] = []
         self._changed = threading.Condition()
         self._open = True
         self._thread = threading.Thread(target=self._run, name="later", daemon=True)
         self._thread.start()
 
-    def do(self, work: Work, items: Iterable[Any]) -> None:
-        """Call `work` soon with `items`, and with what else was asked for it until then; from any thread."""
+    def do(self, items: Iterable[T]) -> None:
+        """Do the work soon with `items`, and with what else comes until then; from any thread."""
         with self._changed:
-            self._asked.setdefault(work, []).extend(items)
+            self._items.extend(items)
             self._changed.notify()
 
     def stop(self) -> None:
@@ -49,12 +50,11 @@ class Later:
     def _round(self) -> bool:
         """Wait for something to do and do it; return whether more can come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._asked or not self._open)
-            asked, self._asked, is_open = self._asked, {}, self._open
-        for work, items in asked.items():
-            try:
-                work(items)
-            except Exception as error:
-                # The thread must live on: others wait for their rounds.
-                log.error("later_failed", error=where(error), items=len(items))
+            self._changed.wait_for(lambda: self._items or not self._open)
+            items, self._items, is_open = self._items, [], self._open
+        try:
+            self._work(items)
+        except Exception as error:
+            # The thread must live on: others wait for their rounds.
+            log.error("later_failed", error=where(error), items=len(items))
         return is_open

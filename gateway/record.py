@@ -7,7 +7,7 @@ before the transaction. A row changes only while its lease is still ours.
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -152,7 +152,7 @@ def put_off(recipients: Sequence[Recipient], now: datetime, policy: Policy = UNK
     Staff hear of it the first time, and the sender after 4 h, as of any other delay.
     """
     message = recipients[0].message
-    judged = [Judged(recipient, _own_fault(recipient, policy, now)) for recipient in recipients]
+    judged = [Judged(recipient, own_fault(policy, _past(recipient), now)) for recipient in recipients]
     with transaction.atomic():
         for j in judged:
             _APPLY.get(j.verdict.action, _leave)(j, now)
@@ -165,24 +165,21 @@ def put_off(recipients: Sequence[Recipient], now: datetime, policy: Policy = UNK
         log.error("record.not_told", error=where(error))
 
 
-def _own_fault(recipient: Recipient, policy: Policy, now: datetime) -> Verdict:
-    history = History(
+def _past(recipient: Recipient) -> History:
+    """Return what counts of a copy's past whatever was at fault."""
+    return History(
         queued_at=recipient.queued_at,
         failures=recipient.failures,
         null_sender=not recipient.message.reverse_path,
         delay_warned=recipient.delayed_notified_at is not None,
     )
-    return own_fault(policy, history, now)
 
 
 def _history(recipient: Recipient, route: Route, *, sticky: bool) -> History:
-    return History(
-        queued_at=recipient.queued_at,
-        failures=recipient.failures,
+    return replace(
+        _past(recipient),
         first_tls_failure_at=recipient.first_tls_failure_at,
         sticky=sticky,
-        null_sender=not recipient.message.reverse_path,
-        delay_warned=recipient.delayed_notified_at is not None,
         home=route.home,
         ambiguous_wait=timedelta(seconds=settings.AMBIGUOUS_RETRY_SECONDS),
         last_put_off_at=_last_put_off(recipient) if route.policy.portal_after else None,

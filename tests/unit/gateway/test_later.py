@@ -13,14 +13,7 @@ def _at_once(monkeypatch):
     monkeypatch.setattr(module, "ROUND_SECONDS", 0)
 
 
-@pytest.fixture
-def later():
-    made = Later()
-    yield made
-    made.stop()
-
-
-def test_what_comes_while_a_round_runs_is_one_round_more(later):
+def test_what_comes_while_a_round_runs_is_one_round_more():
     rounds, began, go_on, done = [], threading.Event(), threading.Event(), threading.Event()
 
     def work(items):
@@ -30,30 +23,38 @@ def test_what_comes_while_a_round_runs_is_one_round_more(later):
         if sum(map(len, rounds)) == 4:
             done.set()
 
-    later.do(work, "a")
+    later = Later(work)
+    later.do("a")
     assert began.wait(60)
-    later.do(work, "b")
-    later.do(work, "cd")
+    later.do("b")
+    later.do("cd")
     go_on.set()
     assert done.wait(60)
     assert rounds == [["a"], ["b", "c", "d"]]
+    later.stop()
 
 
 def test_nothing_is_left_at_the_end():
     seen = []
-    later = Later()
-    later.do(seen.extend, "ab")
+    later = Later(seen.extend)
+    later.do("ab")
     later.stop()
     assert seen == ["a", "b"]
 
 
-def test_work_that_fails_keeps_no_other_from_its_round(later, caplog):
-    seen = threading.Event()
+def test_a_round_that_fails_keeps_no_other_from_its_turn(caplog):
+    began, seen = threading.Event(), threading.Event()
 
-    def fail(_items):
-        raise OSError
+    def work(items):
+        if "a" in items:
+            began.set()
+            raise OSError
+        seen.set()
 
-    later.do(fail, "a")
-    later.do(lambda _items: seen.set(), "b")
+    later = Later(work)
+    later.do("a")
+    assert began.wait(60)
+    later.do("b")
     assert seen.wait(60)
+    later.stop()
     assert "later_failed" in caplog.text
