@@ -1,22 +1,52 @@
-"""Seal the data keys of messages that are committed together: one HPKE for all of them, which costs most of a seal.
+"""Seal the data keys of messages that are committed together, and of those that come in the same second.
 
-Under a bucket's public key lies a key that this group alone has, and under that each data
-key, bound to what a wrap by itself is bound to. Each wrap has both, so it opens alone, and
-goes alone. The group's key is in memory no longer than the data keys are.
+Each group has a key that it alone has, a link of a chain (`chain.py`) whose first key lies under a
+bucket's public key. Under the link lies each data key, bound to what a wrap by itself is bound to. Each wrap
+has all it takes, so it opens alone, and goes alone. A link is in memory no longer than the data keys are.
 """
 
+import os
 import secrets
+import threading
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from messages_app.models import Message
+from messages_app.sealing.chain import Chain
 from messages_app.sealing.content import ContentKey
-from messages_app.sealing.hpke import SUITE, group_info
 from messages_app.sealing.seal import binding, trusted_bucket
 
-GROUP_KEY = 32
+STEP = 4
 NONCE = 12
+
+
+class _Chains(threading.local):
+    """The chains of a thread, by type of wrap and bucket: two threads never take the same link."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, str], Chain] = {}
+
+    def running(self, kind: str, bucket_id: str) -> Chain:
+        """Return the chain that goes on, or a new one; those of other buckets go, their weeks are over.
+
+        Asks the database once a bucket. Raises `UntrustedBucket` or `RingError`.
+        """
+        bucket, found = trusted_bucket(bucket_id), self._running.get((kind, bucket_id))
+        # Where the root was made anew, so was the bucket.
+        if found is None or found.is_over or found.bucket is not bucket:
+            found = Chain(bucket, kind, bucket_id)
+            self._running = {(kind, bucket_id): found}
+        return found
+
+    def forget(self) -> None:
+        """Begin anew with the next group."""
+        self._running = {}
+
+
+_chains = _Chains()
+# A process that parts takes its chains along: the same link would be used by two.
+os.register_at_fork(after_in_child=_chains.forget)
 
 
 class Group:
@@ -30,8 +60,9 @@ class Group:
     ) -> bytes:
         """Return what the wrap of a message on its way has as its `sealed_key`.
 
-        1,168 bytes of the group's key by HPKE, then nonce (12), data key and tag (16). `recipients` are all
-        addresses of the envelope. Asks the database once a bucket. Raises `UntrustedBucket` or `RingError`.
+        1,168 bytes of the chain's first key by HPKE, step (4, big-endian), nonce (12), data key and tag (16).
+        `recipients` are all addresses of the envelope. Asks the database once a bucket. Raises `UntrustedBucket`
+        or `RingError`.
         """
         bound_to = binding(message, recipients, kind=kind, bucket_id=bucket_id)
         return self._key(kind, bucket_id).seal(content_key.dek, bound_to)
@@ -39,20 +70,18 @@ class Group:
     def _key(self, kind: str, bucket_id: str) -> "_GroupKey":
         found = self._keys.get((kind, bucket_id))
         if found is None:
-            found = self._keys[kind, bucket_id] = _GroupKey(kind, bucket_id)
+            found = self._keys[kind, bucket_id] = _GroupKey(_chains.running(kind, bucket_id))
         return found
 
 
 class _GroupKey:
-    """A fresh key of a group, sealed to one bucket. It seals a group, so its nonces count."""
+    """The link of a group."""
 
-    def __init__(self, kind: str, bucket_id: str) -> None:
-        key = secrets.token_bytes(GROUP_KEY)
-        self._sealed = SUITE.encrypt(key, trusted_bucket(bucket_id), group_info(kind, bucket_id))
+    def __init__(self, chain: Chain) -> None:
+        step, key = chain.step()
+        self._under = chain.sealed + step.to_bytes(STEP, "big")
         self._cipher = AESGCM(key)
-        self._count = 0
 
     def seal(self, dek: bytes, binding: bytes) -> bytes:
-        self._count += 1
-        nonce = self._count.to_bytes(NONCE, "big")
-        return self._sealed + nonce + self._cipher.encrypt(nonce, dek, binding)
+        nonce = secrets.token_bytes(NONCE)
+        return self._under + nonce + self._cipher.encrypt(nonce, dek, binding)

@@ -17,8 +17,9 @@ from messages_app.sealing.context import VERSION, pack
 
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 MLKEM_PUBLIC = 1184
+TAG = 16
 # What HPKE makes of 32 bytes: ciphertext of ML-KEM-768, X25519 key, the bytes, tag.
-SEALED_KEY = 1088 + 32 + 32 + 16
+SEALED_KEY = 1088 + 32 + 32 + TAG
 
 
 def public_key(raw: bytes) -> MLKEM768X25519PublicKey:
@@ -83,11 +84,19 @@ def wrap_info(
 
 
 def group_info(kind: str, bucket_id: str) -> bytes:
-    """Return the HPKE `info` of a key under which the data keys of messages that came together are sealed.
+    """Return the HPKE `info` of a key under which the data keys of messages that came together were sealed.
 
-    Each of those is bound to its own message by `wrap_info`, as associated data.
+    Nothing is sealed so any more (`chain_info`); what was opens still.
     """
     return pack(VERSION, "group", kind, bucket_id)
+
+
+def chain_info(kind: str, bucket_id: str) -> bytes:
+    """Return the HPKE `info` of a chain's first key (`chain.Chain`).
+
+    What is sealed under its links is bound to its own message by `wrap_info`, as associated data.
+    """
+    return pack(VERSION, "chain", kind, bucket_id)
 
 
 def signed_bytes(bucket_id: str, public_key: bytes) -> bytes:

@@ -14,14 +14,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from messages_app.sealing.content import NONCE, ContentKey
-from messages_app.sealing.hpke import SEALED_KEY, SUITE, Binding, group_info
+from messages_app.sealing.chain import link
+from messages_app.sealing.content import DEK, NONCE, ContentKey
+from messages_app.sealing.hpke import SEALED_KEY, SUITE, TAG, Binding, chain_info, group_info
 
 SEED = 32
 # So many data keys are kept beside the bucket key that opened them: 3 KB each.
 KEPT = 1024
-# And of keys of groups: what was accepted together is delivered together.
-GROUPS_KEPT = 64
+# And of what lies under HPKE of chains and groups: what was accepted together is delivered together.
+SHARED_KEPT = 64
+STEP = 4
+# Of what lies under a key of a group, without a step: as it was sealed before there were chains.
+_IN_GROUP = NONCE + DEK + TAG
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,17 +54,23 @@ def key_pair(seed: bytes) -> KeyPair:
 
 
 def _opener(private: MLKEM768X25519PrivateKey) -> Callable[[bytes, Binding], ContentKey]:
-    @lru_cache(maxsize=GROUPS_KEPT)
-    def group(sealed: bytes, info: bytes) -> AESGCM:
-        return AESGCM(SUITE.decrypt(sealed, private, info))
+    @lru_cache(maxsize=SHARED_KEPT)
+    def shared(sealed: bytes, info: bytes) -> bytes:
+        return SUITE.decrypt(sealed, private, info)
+
+    def key_over(under: bytes, rest: bytes, binding: Binding) -> tuple[bytes, bytes]:
+        """Return the key that a data key is sealed under, and what is sealed under it."""
+        if len(rest) == _IN_GROUP:
+            return shared(under, group_info(binding.kind, binding.bucket_id)), rest
+        first = shared(under, chain_info(binding.kind, binding.bucket_id))
+        return link(first, int.from_bytes(rest[:STEP], "big")), rest[STEP:]
 
     def data_key(sealed: bytes, binding: Binding) -> bytes:
         if len(sealed) == SEALED_KEY:
             return SUITE.decrypt(sealed, private, binding.info)
-        # By `grouped.Group`: the group's key, nonce, and the data key under it.
-        under, rest = sealed[:SEALED_KEY], sealed[SEALED_KEY:]
-        cipher = group(under, group_info(binding.kind, binding.bucket_id))
-        return cipher.decrypt(rest[:NONCE], rest[NONCE:], binding.info)
+        # By `grouped.Group`: the chain's first key, the step, nonce, and the data key under the link.
+        key, rest = key_over(sealed[:SEALED_KEY], sealed[SEALED_KEY:], binding)
+        return AESGCM(key).decrypt(rest[:NONCE], rest[NONCE:], binding.info)
 
     @lru_cache(maxsize=KEPT)
     def opened(sealed: bytes, binding: Binding) -> ContentKey:

@@ -1,5 +1,7 @@
-"""Keys that were sealed together open each by itself, for its own message and envelope alone."""
+"""Keys sealed together, or in the same second, open each by itself, for its own message and envelope alone."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -9,17 +11,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from messages_app.models import KeyWrap
-from messages_app.sealing import grouped, keystore, unseal
+from messages_app.sealing import chain, grouped, keystore, seal, unseal
 from messages_app.sealing.buckets import spool_bucket
 from messages_app.sealing.content import ContentKey
 from messages_app.sealing.errors import Unopenable
-from messages_app.sealing.hpke import SEALED_KEY, SUITE, group_info
+from messages_app.sealing.hpke import SEALED_KEY, SUITE, chain_info
 from tests.factories import RITA, make_message
 
 OTTO = "otto@home.example"
 MALLORY = "mallory@stranger.example"
 ENVELOPE = (RITA, OTTO)
-NONCE = 12
+STEP, NONCE = 4, 12
 
 
 def bucket(weeks=0):
@@ -37,6 +39,11 @@ def rewrap(message, together):
         bucket_id=wrap.key_id,
     )
     return wrap
+
+
+@pytest.fixture(autouse=True)
+def first_of_a_chain():
+    grouped._chains.forget()
 
 
 @pytest.fixture
@@ -64,21 +71,61 @@ def test_each_opens_alone(messages, wraps):
         assert unseal.open_wrap(wrap, message, ENVELOPE).commitment == message.key_commitment
 
 
-def test_one_hpke_serves_the_group(wraps):
-    assert len({wrap.sealed_key[:SEALED_KEY] for wrap in wraps}) == 1
-    assert len({wrap.sealed_key[SEALED_KEY:][:NONCE] for wrap in wraps}) == len(wraps)
+def step(wrap):
+    return int.from_bytes(wrap.sealed_key[SEALED_KEY:][:STEP], "big")
 
 
-def group_key(wrap):
+def test_one_link_serves_the_group(wraps):
+    assert len({wrap.sealed_key[: SEALED_KEY + STEP] for wrap in wraps}) == 1
+    assert len({wrap.sealed_key[SEALED_KEY + STEP :][:NONCE] for wrap in wraps}) == len(wraps)
+
+
+def first_key(wrap):
     """Return the key that lies under the bucket's: what is sealed twice looks different each time."""
     private = keystore.opened(wrap.key_id).private
-    return SUITE.decrypt(wrap.sealed_key[:SEALED_KEY], private, group_info(wrap.type, wrap.key_id))
+    return SUITE.decrypt(wrap.sealed_key[:SEALED_KEY], private, chain_info(wrap.type, wrap.key_id))
 
 
-def test_each_group_has_a_key_of_its_own(messages):
-    one, other = (group_key(rewrap(messages[0], grouped.Group())) for _ in range(2))
-    assert len(one) == len(other) == 32
-    assert one != other
+def test_the_next_group_goes_one_step_on(messages):
+    one, other = (rewrap(message, grouped.Group()) for message in messages[:2])
+    assert (step(one), step(other)) == (0, 1)
+    assert first_key(one) == first_key(other)
+    assert opens(one, messages[0])
+    assert opens(other, messages[1])
+
+
+@pytest.mark.parametrize(("limit", "value", "steps"), [("LINKS", 2, [0, 1, 0]), ("SECONDS", 0, [0, 0, 0])])
+def test_a_chain_ends_after_so_many_links_or_seconds(messages, monkeypatch, limit, value, steps):
+    monkeypatch.setattr(chain, limit, value)
+    wraps = [rewrap(message, grouped.Group()) for message in messages]
+    assert [step(wrap) for wrap in wraps] == steps
+    assert len({first_key(wrap) for wrap in wraps}) == steps.count(0)
+
+
+def test_a_chain_ends_where_the_bucket_has_another_key(messages):
+    rewrap(messages[0], grouped.Group())
+    seal._verified.cache_clear()
+    wrap = rewrap(messages[1], grouped.Group())
+    assert step(wrap) == 0
+    assert opens(wrap, messages[1])
+
+
+def test_two_threads_have_no_link_in_common(messages):
+    here = grouped._chains.running("spool", bucket())
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(lambda: not grouped._chains._running).result()
+    assert grouped._chains.running("spool", bucket()) is here
+
+
+def test_a_process_that_parted_has_no_link_in_common_with_the_other(messages):
+    rewrap(messages[0], grouped.Group())
+    read, write = os.pipe()
+    if not (child := os.fork()):
+        os.write(write, b"anew" if not grouped._chains._running else b"the same")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(read, 100) == b"anew"
+    assert step(rewrap(messages[1], grouped.Group())) == 1
 
 
 def test_wraps_of_two_messages_of_a_group_can_not_be_exchanged(messages, wraps):
@@ -88,10 +135,35 @@ def test_wraps_of_two_messages_of_a_group_can_not_be_exchanged(messages, wraps):
     assert not opens(wraps[1], messages[1])
 
 
-def test_what_is_under_the_key_of_one_group_does_not_open_under_that_of_another(messages, wraps):
+@pytest.mark.parametrize("parts", [SEALED_KEY, SEALED_KEY + STEP])  # under another chain, or another link
+def test_what_is_under_the_link_of_one_group_does_not_open_under_that_of_another(messages, wraps, parts):
+    grouped._chains.forget()
+    rewrap(messages[1], grouped.Group())
     other = rewrap(messages[0], grouped.Group()).sealed_key
-    wraps[0].sealed_key = other[:SEALED_KEY] + wraps[0].sealed_key[SEALED_KEY:]
+    wraps[0].sealed_key = other[:parts] + wraps[0].sealed_key[parts:]
     assert not opens(wraps[0], messages[0])
+
+
+def test_bytes_between_the_parts_are_refused(messages, wraps):
+    whole = wraps[0].sealed_key
+    wraps[0].sealed_key = whole[: SEALED_KEY + STEP] + b"\0" + whole[SEALED_KEY + STEP :]
+    assert not opens(wraps[0], messages[0])
+
+
+def test_a_step_past_the_end_is_refused_at_once(messages, wraps):
+    whole = wraps[0].sealed_key
+    wraps[0].sealed_key = whole[:SEALED_KEY] + b"\xff" * STEP + whole[SEALED_KEY + STEP :]
+    assert not opens(wraps[0], messages[0])
+
+
+def test_an_earlier_link_does_not_follow_from_what_the_memory_has():
+    running = chain.Chain.__new__(chain.Chain)
+    running._key, running._step = b"k" * 32, 0
+    links = [running.step()[1] for _ in range(3)]
+    assert links == [chain.link(b"k" * 32, number) for number in range(3)]
+    left = running._key
+    assert left not in links
+    assert not {chain.link(left, number) for number in range(chain.LINKS)} & set(links)
 
 
 def test_a_group_over_the_end_of_a_week_seals_to_each_bucket(messages):

@@ -62,8 +62,9 @@ class Bound(NamedTuple):
     message_id: UUID
 
 
-@pytest.mark.parametrize("vector", ["wrap", "grouped"])  # by itself, and with those that came with it
-def test_a_frozen_wrap_of_either_kind_opens_to_its_data_key(vector):
+# By itself, with those that came with it, and with those of the same second too.
+@pytest.mark.parametrize("vector", ["wrap", "grouped", "chained"])
+def test_a_frozen_wrap_of_each_kind_opens_to_its_data_key(vector):
     message_id, told = UUID(VECTORS["message_id"]), VECTORS[vector]["info"]
     info = hpke.wrap_info(message_id=message_id, **told)
     pair = key_pair(bytes.fromhex(VECTORS["wrap"]["seed"]))
