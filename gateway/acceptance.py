@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from gateway.arrival import Accepted
-from gateway.inserting import Batch, Inserter, Maker, commit
+from gateway.inserting import Batch, Inserter, Maker, commit, written_together
 from messages_app.audit import Event
 from messages_app.models import AuditEvent, KeyWrap, Message, Recipient
 from messages_app.sealing.grouped import Group
@@ -40,18 +40,19 @@ def accept(group: Sequence[Accepted], turn: AbstractContextManager[None] = _ALON
 
     Of processes that share a `turn` one writes at a time; whatever takes long is done before.
     """
-    rows = _rows(group)
+    rows = rows_of(group)
     with turn:
         commit(rows)
 
 
-def _rows(group: Sequence[Accepted]) -> Batch:
-    return [
-        *_messages.written(accepted.message for accepted in group),
-        *_recipients.written(recipient for accepted in group for recipient in accepted.recipients),
-        *_wraps.written(_wrap_all(group)),
-        *_events.written(map(_event, group)),
-    ]
+def rows_of(group: Sequence[Accepted]) -> Batch:
+    """Return every row of the group as it is inserted. Raises SealingError without a trusted bucket."""
+    return written_together(
+        (_messages, [accepted.message for accepted in group]),
+        (_recipients, [recipient for accepted in group for recipient in accepted.recipients]),
+        (_wraps, _wrap_all(group)),
+        (_events, [_event(accepted) for accepted in group]),
+    )
 
 
 def _wrap_all(group: Sequence[Accepted]) -> list[KeyWrap]:

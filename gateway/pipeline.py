@@ -34,21 +34,27 @@ def send(raw: Any, statements: Iterable[tuple[str, Values]], *, commit: bool) ->
     With `commit` the transaction is over, whatever became of it. What follows a statement that failed is not done.
     Values are None, bytes, texts, moments, booleans and numbers. Raises psycopg.Error.
     """
-    # Before anything is on its way: a value that no table takes breaks nothing off.
-    written = [(statement, *_written(values)) for statement, values in statements]
-    with raw.lock:
-        breath = _Breath(raw)
-        try:
-            breath.take(written, commit=commit)
-            answers = raw.wait(breath.answers())
-        finally:
-            _leave(raw)
     try:
-        breath.judge(answers)
+        with raw.lock:
+            try:
+                raw.wait(exchange(raw, statements, commit=commit))
+            finally:
+                _leave(raw)
     except psycopg.Error:
-        if commit:
+        if commit and not raw.closed:
             raw.rollback()
         raise
+
+
+def exchange(raw: Any, statements: Iterable[tuple[str, Values]], *, commit: bool) -> Generator[Any, Any, None]:
+    """Do as `send` does, while the caller waits, as for the driver's generators. Who fails rolls back, or closes."""
+    # Before anything is on its way: a value that no table takes breaks nothing off.
+    written = [(statement, *_written(values)) for statement, values in statements]
+    breath = _Breath(raw)
+    breath.take(written, commit=commit)
+    answers = yield from breath.answers()
+    raw.pgconn.exit_pipeline_mode()
+    breath.judge(answers)
 
 
 class _Breath:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from gateway.inserting import Inserter, Maker, commit
+from gateway.inserting import Inserter, Maker, commit, insert, written_together
 from messages_app.models import Attempt, AuditEvent, Message, Recipient
 from messages_app.models.audit_event import AuditHead
 from tests.factories import make_message
@@ -124,3 +124,35 @@ def test_a_batch_is_committed_as_a_whole_or_not_at_all_and_the_connection_goes_o
     assert not Message.objects.exists()
     commit([*written([one]), *written([other])])
     assert set(Message.objects.values_list("pk", flat=True)) == {one.pk, other.pk}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 2])
+def test_rows_of_several_tables_are_inserted_together(count):
+    messages = [Message(**MESSAGE, reverse_path=f"{number}@home.example") for number in range(count)]
+    recipients = [Recipient(message=message, address="$1 rita@partner.example", queued_at=AT) for message in messages]
+    events = [AuditEvent(**EVENT | {"id": message.pk, "message_id": message.pk}) for message in messages]
+    batch = written_together(
+        (Inserter(Message), messages), (Inserter(Recipient), recipients), (Inserter(AuditEvent), events)
+    )
+    insert(batch)
+    assert len(batch) == (1 if count == 1 and connection.vendor == "postgresql" else 3)
+    for rows in (messages, recipients, events):
+        found = type(rows[0]).objects.filter(pk__in=[row.pk for row in rows])
+        assert sorted(map(values, found), key=str) == sorted(map(values, rows), key=str)
+
+
+def values(row):
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+@pytest.mark.django_db
+def test_of_tables_that_are_inserted_together_all_are_or_none(keys):
+    there = make_message()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(
+            written_together(
+                (Inserter(Message), [Message(**MESSAGE, id=ID)]), (Inserter(Message), [Message(**MESSAGE, id=there.pk)])
+            )
+        )
+    assert not Message.objects.filter(pk=ID).exists()
