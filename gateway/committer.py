@@ -161,10 +161,10 @@ class Committer(Generic[T]):
         ended: list[tuple[T, End]] = []
         for item in items:
             is_away = bool(ended) and ended[-1][1] is End.UNKNOWN
-            ended.append((item, End.UNKNOWN if is_away else self._find(item)))
+            ended.append((item, End.UNKNOWN if is_away else self.find(item)))
         return ended
 
-    def _find(self, item: T) -> End:
+    def find(self, item: T) -> End:
         """Ask the database whether a failed commit took place: its answer may have been lost on the way."""
         try:
             return End.COMMITTED if self._has_landed(item) else End.FAILED

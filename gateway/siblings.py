@@ -63,6 +63,10 @@ class Siblings:
         own = sizes[self.number]
         return own is not None and any(size is not None and size < own for size in sizes)
 
+    def is_one_here(self) -> bool:
+        """Return whether this process has one client."""
+        return self.connections.sizes()[self.number] == 1
+
     def are_busy_elsewhere(self) -> bool:
         """Return whether another of them has clients."""
         return any(size for number, size in enumerate(self.connections.sizes()) if number != self.number)
