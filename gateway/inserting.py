@@ -111,9 +111,12 @@ class Inserter:
 
     def written(self, rows: Iterable[Model]) -> Batch:
         """Return what `insert` takes to insert `rows`."""
-        found, vendor = list(rows), connection.vendor
-        layout = self._layout(found)
-        values = list(layout.convert(found, vendor))
+        return self.written_for(list(rows), connection.vendor)
+
+    def written_for(self, rows: Sequence[Model], vendor: str) -> Batch:
+        """Return the same for the database `vendor`: to ask Django takes as long as to convert a row."""
+        layout = self._layout(rows)
+        values = list(layout.convert(rows, vendor))
         if vendor == "sqlite":
             # By the one statement of one row, which it keeps ready.
             return [(layout.statement(1, vendor), values)]
@@ -131,8 +134,9 @@ def written_together(*tables: tuple[Inserter, Sequence[Model]]) -> Batch:
     A row each goes in one statement to PostgreSQL: by itself each costs more than its row. With many rows that is
     the other way round.
     """
-    written = [part for inserter, rows in tables for part in inserter.written(rows)]
-    is_alone = connection.vendor == "postgresql" and all(len(rows) == 1 for _, rows in tables)
+    vendor = connection.vendor
+    written = [part for inserter, rows in tables for part in inserter.written_for(rows, vendor)]
+    is_alone = vendor == "postgresql" and all(len(rows) == 1 for _, rows in tables)
     if not is_alone:
         return written
     return [(_merged(tuple(statement for statement, _ in written)), [*chain.from_iterable(row for _, row in written)])]
