@@ -317,7 +317,7 @@ def _alert(judged: Sequence[Judged], now: datetime) -> None:
     for domain, sentence in lost.items():
         _tell_staff(domain, sentence, now)
     if waiting := [j for j in judged if j.verdict.action is Action.RETRY and not j.verdict.tls_failed]:
-        _tell_of_own_fault(waiting[0], now)
+        _tell_of_own_fault(waiting[0])
 
 
 def _tell_staff(domain: str, sentence: str, now: datetime) -> None:
@@ -327,19 +327,12 @@ def _tell_staff(domain: str, sentence: str, now: datetime) -> None:
             signals.tls_lost.send(_tell_staff, domain=domain, sentence=sentence)
 
 
-def _tell_of_own_fault(judged: Judged, now: datetime) -> None:
-    """Have staff told, once a day in all: our own row says when they were, not the domain's, which did no wrong.
-
-    A downgrade there is told of on the same day.
-    """
+def _tell_of_own_fault(judged: Judged) -> None:
+    """Have staff told; that it is once a day is the business of whoever tells them."""
     recipient, verdict = judged.recipient, judged.verdict
-    ours = settings.PORTAL_HOST.lower()
     seen = verdict.sentence if verdict.decisive else ""
     with transaction.atomic():
-        DomainHistory.objects.get_or_create(domain=ours)
-        if _is_first_today(ours, now):
-            until = verdict.until
-            signals.own_fault.send(_tell_of_own_fault, domain=recipient.destination, sentence=seen, until=until)
+        signals.own_fault.send(_tell_of_own_fault, domain=recipient.destination, sentence=seen, until=verdict.until)
 
 
 def _is_first_today(domain: str, now: datetime) -> bool:

@@ -72,7 +72,9 @@ class Notice(models.Model):
             # A sweep that runs twice writes each reminder once.
             models.UniqueConstraint(fields=["recipient", "kind", "due_day"], name="notice_once_a_day"),
             models.UniqueConstraint(
-                fields=["to_address", "due_day"], name="answer_once_a_day", condition=models.Q(kind="answer")
+                fields=["kind", "to_address", "due_day"],
+                name="address_once_a_day",
+                condition=models.Q(kind__in=["answer", "own_fault"]),
             ),
         )
 

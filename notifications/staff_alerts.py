@@ -28,10 +28,11 @@ def tell_staff(domain: str, sentence: str, **_kwargs: Any) -> None:
 
 @receiver(signals.own_fault)
 def tell_of_own_fault(domain: str, sentence: str, until: datetime, **_kwargs: Any) -> None:
-    """Write a notice to every active member of staff."""
+    """Write a notice to every active member of staff, once a day: all mail may fail by the same fault."""
+    kind, now = Notice.Kind.OWN_FAULT, timezone.now()
     parameters = {"domain": domain, "sentence": sentence, "until": until.isoformat()}
     for address, language in _staff():
-        write(Notice.Kind.OWN_FAULT, address, timezone.now(), parameters=parameters, language=language)
+        write(kind, address, now, once=True, due_day=now.date(), parameters=parameters, language=language)
 
 
 def _staff() -> Iterator[tuple[str, str]]:

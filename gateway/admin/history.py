@@ -1,9 +1,6 @@
 """What each domain has shown so far: written by deliveries alone."""
 
-from django.conf import settings
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 
 from gateway.models import DomainHistory
 from messages_app.admin import display
@@ -20,10 +17,6 @@ class DomainHistoryAdmin(ReadOnlyAdmin):
     ordering = ("domain",)
     fields = ("domain", "last_tls_success_at", "last_tls_failure_at", "last_sentence")
     readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DomainHistory]:
-        """Leave out our own row, which only keeps when staff were told of a fault of ours."""
-        return super().get_queryset(request).exclude(domain=settings.PORTAL_HOST.lower())
 
     @admin.display(description="TLS last succeeded", ordering="last_tls_success_at")
     def last_success(self, row: DomainHistory) -> str:

@@ -21,6 +21,7 @@ from messages_app.models import Attempt, AuditEvent, KeyWrap, Message, Recipient
 from messages_app.rules.states import State
 from messages_app.sealing.keymaking import make_buckets
 from notifications.models import Notice
+from notifications.writing import write
 from tests.factories import RITA, SAM, make_message
 from tests.fakes.mx import Script, mx_host, server_context
 from tests.fakes.partner import DOMAIN, partner
@@ -529,15 +530,25 @@ def test_staff_are_told_what_is_wrong_with_our_configuration(keys, settings, ca)
     assert told["sentence"] == Recipient.objects.get().reason_text
 
 
-@pytest.mark.parametrize(("days", "mails"), [(0.9, 0), (1.1, 1)])
-def test_a_day_later_staff_hear_of_a_fault_of_our_own_again(keys, settings, monkeypatch, days, mails):
+@pytest.mark.parametrize(("days", "mails"), [(0, 1), (1, 2)])
+def test_the_next_day_staff_hear_of_a_fault_of_our_own_again(keys, monkeypatch, days, mails):
     make_user("ada@home.example", is_staff=True)
     told_at = timezone.now() - timedelta(days=days)
-    DomainHistory.objects.create(domain=settings.PORTAL_HOST, last_alert_at=told_at)
+    write(Notice.Kind.OWN_FAULT, "ada@home.example", told_at, due_day=told_at.date())
     fail_to_open(monkeypatch)
     drain.drain(DOMAIN)
     assert state_of() == (State.DEFERRED, "internal")
     assert len(own_faults()) == mails
+
+
+def test_each_of_staff_hears_of_a_fault_of_our_own_and_who_also_gets_an_answer_that_day(keys, monkeypatch):
+    for name in ("ada", "eve"):
+        make_user(f"{name}@home.example", is_staff=True)
+    today = timezone.now()
+    write(Notice.Kind.ANSWER, "ada@home.example", today, due_day=today.date())
+    fail_to_open(monkeypatch)
+    drain.drain(DOMAIN)
+    assert sorted(address for address, _ in own_faults()) == ["ada@home.example", "eve@home.example"]
 
 
 def test_a_downgrade_is_told_on_the_day_of_a_fault_of_our_own(keys, settings, ca, monkeypatch):

@@ -65,13 +65,6 @@ def found(client, model: str, query: str, **params: str) -> int:
     return response.context["cl"].result_count
 
 
-def test_domains_are_those_of_others(db, ines, settings):
-    for domain in ("partner.example", settings.PORTAL_HOST.lower()):
-        DomainHistory.objects.create(domain=domain)
-    page = ines.get(reverse("admin:gateway_domainhistory_changelist"))
-    assert [row.domain for row in page.context["cl"].result_list] == ["partner.example"]
-
-
 @pytest.fixture
 def two(db) -> tuple[Message, Recipient]:
     """Sam's message to Rita, and somebody else's to Otto."""
