@@ -108,7 +108,9 @@ class SealingWriter:
         if self._filled + taken > len(self._pending):
             # A whole segment at the second write: most messages come in one, and are far smaller.
             self._pending.extend(bytes((self._capacity if self._filled else taken) - len(self._pending)))
-        self._pending[self._filled : self._filled + taken] = view[:taken]
+        # Through a view: a bytearray makes a copy of what is put into it first.
+        with memoryview(self._pending) as pending:
+            pending[self._filled : self._filled + taken] = view[:taken]
         self._filled += taken
         return taken
 
