@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from messages_app import store
-from messages_app.models import KeyWrap, Message, Recipient
+from messages_app.models import BucketKey, KeyWrap, Message, Recipient
 from messages_app.sealing import keymaking, seal
 from messages_app.sealing.buckets import expiry_bucket, spool_bucket
 from messages_app.sealing.content import ContentKey
@@ -55,6 +55,8 @@ def make_message(
     for address in recipients:
         make_recipient(message, address)
     bucket = spool_bucket(now.date())
+    if not BucketKey.objects.filter(pk=bucket).exists():
+        keymaking.make_buckets(now)  # of another week than the keys of the test
     seal.wrap(key, message=message, recipients=recipients, type=KeyWrap.Type.SPOOL, bucket_id=bucket).save()
     return message
 
