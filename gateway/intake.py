@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -20,7 +20,6 @@ from gateway.acceptance import accept, has_landed, rows_of
 from gateway.arrival import Accepted, Arrival
 from gateway.back_pressure import BackPressure
 from gateway.committer import Committer, End, NotBegun
-from gateway.direct import Direct
 from gateway.envelope import Client, Envelope, Mailbox
 from gateway.headers import HeaderTooBig, count_received, field_values
 from gateway.later import Later
@@ -38,6 +37,9 @@ from gateway.smtp.login import Credentials
 from gateway.smtp.reply import Reply
 from messages_app import audit, loop_token, store
 from messages_app.rules.mailbox import to_a_label
+
+if TYPE_CHECKING:
+    from gateway.direct import Direct
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +90,7 @@ class Intake:
         self._submitters: Sequence[rules.Submitter] = ()
         self._judged_by: Sequence[rules.Submitter] = self._submitters
         self._verdicts: dict[tuple[str, str, str, str | None, bool], rules.SenderVerdict] = {}
-        self._direct = Direct() if connection.vendor == "postgresql" else None
+        self._direct = _direct()
         self._logins = Logins()
         self._limits = RelayLimits(rows=shared.rows)
         self._refresher: asyncio.Task[None] | None = None
@@ -414,6 +416,14 @@ def refusal_of(error: Exception) -> Reply:
     log.error("message_not_kept", error=type(error).__name__)
     full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
     return reply.STORAGE_LOW if full else reply.LOCAL_ERROR
+
+
+def _direct() -> "Direct | None":
+    if connection.vendor != "postgresql":
+        return None
+    from gateway.direct import Direct  # noqa: PLC0415, SQLite needs no driver
+
+    return Direct()
 
 
 def _is_wanted(pending: _Pending) -> bool:
