@@ -165,7 +165,7 @@ class Committer(Generic[T]):
         return ended
 
     def find(self, item: T) -> End:
-        """Ask the database whether a failed commit took place: its answer may have been lost on the way."""
+        """Ask the database whether a failed commit took place, in the thread of whoever asks: an answer may be lost."""
         try:
             return End.COMMITTED if self._has_landed(item) else End.FAILED
         except Exception as error:
