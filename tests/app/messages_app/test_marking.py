@@ -89,5 +89,7 @@ def test_what_waits_is_counted_by_its_own_index(rita):
     rows = Recipient.objects.filter(pickup._is_unread(rita, timezone.now()), claimed_by=rita)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            # Rows that tests took back leave pages behind, which have a say in which index is the cheapest.
+            cursor.execute("TRUNCATE messages_app_recipient CASCADE")
             cursor.execute("SET LOCAL enable_seqscan = off")
         assert "recipient_unread" in rows.order_by().explain()
