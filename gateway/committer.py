@@ -40,6 +40,7 @@ class NotBegun(Exception):  # noqa: N818, it says what happened
 class Committer(Generic[T]):
     """Commits items in groups, and tells how each ended. All three callables run in its thread.
 
+    `has_landed` also runs in that of whoever calls `find`.
     What `is_wanted` no more when its group begins, since nobody waits for it, is not committed.
     """
 

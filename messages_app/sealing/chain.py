@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from messages_app.sealing.hpke import SUITE, chain_info
 
 KEY = 32
+STEP = 4  # bytes in which a wrap says which link it is under
 # A chain ends after so many links, or seconds: who reads the memory once opens what comes within those, and no more.
 LINKS = 64
 SECONDS = 1.0
@@ -26,8 +27,8 @@ def link(first: bytes, step: int) -> bytes:
         raise ValueError(f"a chain has {LINKS} links")
     key = first
     for _ in range(step):
-        key = hmac.digest(key, _NEXT, "sha256")
-    return hmac.digest(key, _LINK, "sha256")
+        key = _derive(key, _NEXT)
+    return _derive(key, _LINK)
 
 
 class Chain:
@@ -47,7 +48,11 @@ class Chain:
 
     def step(self) -> tuple[int, bytes]:
         """Return the next link and which step it is, and forget what it was made from."""
-        step, made = self._step, hmac.digest(self._key, _LINK, "sha256")
-        self._key = hmac.digest(self._key, _NEXT, "sha256")
+        step, made = self._step, _derive(self._key, _LINK)
+        self._key = _derive(self._key, _NEXT)
         self._step += 1
         return step, made
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(key, purpose, "sha256")

@@ -13,12 +13,9 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from messages_app.models import Message
-from messages_app.sealing.chain import Chain
-from messages_app.sealing.content import ContentKey
+from messages_app.sealing.chain import STEP, Chain
+from messages_app.sealing.content import NONCE, ContentKey
 from messages_app.sealing.seal import binding, trusted_bucket
-
-STEP = 4
-NONCE = 12
 
 
 class _Chains(threading.local):

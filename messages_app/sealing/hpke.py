@@ -17,9 +17,8 @@ from messages_app.sealing.context import VERSION, pack
 
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 MLKEM_PUBLIC = 1184
-TAG = 16
 # What HPKE makes of 32 bytes: ciphertext of ML-KEM-768, X25519 key, the bytes, tag.
-SEALED_KEY = 1088 + 32 + 32 + TAG
+SEALED_KEY = 1088 + 32 + 32 + 16
 
 
 def public_key(raw: bytes) -> MLKEM768X25519PublicKey:

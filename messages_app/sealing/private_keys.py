@@ -14,16 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from messages_app.sealing.chain import link
+from messages_app.sealing.chain import STEP, link
 from messages_app.sealing.content import DEK, NONCE, ContentKey
-from messages_app.sealing.hpke import SEALED_KEY, SUITE, TAG, Binding, chain_info, group_info
+from messages_app.sealing.hpke import SEALED_KEY, SUITE, Binding, chain_info, group_info
+from messages_app.sealing.stream import TAG
 
 SEED = 32
 # So many data keys are kept beside the bucket key that opened them: 3 KB each.
 KEPT = 1024
 # And of what lies under HPKE of chains and groups: what was accepted together is delivered together.
 SHARED_KEPT = 64
-STEP = 4
 # Of what lies under a key of a group, without a step: as it was sealed before there were chains.
 _IN_GROUP = NONCE + DEK + TAG
 
